@@ -1,0 +1,246 @@
+//! One change: two snapshots of a tree and every file that differs between them, from git or from plain directories.
+
+pub mod git;
+pub mod range;
+pub mod tree;
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::error::ChangeError;
+
+/// Files past this size are reported, not read.
+pub const MAX_FILE_BYTES: u64 = 32 * 1024 * 1024;
+
+#[derive(Debug)]
+pub struct ChangeSet {
+    pub base: Revision,
+    pub head: Revision,
+    /// How base and head were chosen, as a sentence for the report: `merge base with origin/main`.
+    pub origin: String,
+    pub base_tree: Snapshot,
+    pub head_tree: Snapshot,
+    /// Sorted by path.
+    pub files: Vec<ChangedFile>,
+    /// Commits between base and head, newest first. Empty for directories.
+    pub commits: Vec<Commit>,
+    /// Things the user should know: uncommitted work included, a stale base.
+    pub notices: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Revision {
+    /// `committed` is seconds since 1970 of the committer's clock.
+    Commit { id: String, tree: String, committed: i64 },
+    /// The working tree over the commit it is based on, if there is one.
+    Worktree { head: Option<String> },
+    /// A plain directory or an in-memory tree.
+    Directory,
+    /// Nothing: the base of a first commit.
+    Empty,
+}
+
+impl Revision {
+    /// As the JSON report prints it: 40 (or 64) hex digits, `worktree`, or nothing.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Revision::Commit { id, .. } => Some(id),
+            Revision::Worktree { .. } => Some("worktree"),
+            Revision::Directory | Revision::Empty => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Commit {
+    pub id: String,
+    pub message: String,
+    pub committed: i64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChangedFile {
+    /// Path at head; at base for a deleted file.
+    pub path: String,
+    /// Path at base when it differs: a rename.
+    pub old_path: Option<String>,
+    pub status: FileStatus,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileStatus {
+    Added,
+    Modified,
+    Deleted,
+    Renamed,
+}
+
+impl ChangeSet {
+    pub fn file(&self, path: &str) -> Option<&ChangedFile> {
+        self.files.iter().find(|file| file.path == path)
+    }
+
+    /// Ships something: not only documentation and tests.
+    pub fn added_or_modified(&self) -> impl Iterator<Item = &ChangedFile> {
+        self.files.iter().filter(|file| file.status != FileStatus::Deleted)
+    }
+}
+
+/// Every file of one tree, by path. Texts are read when asked for.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Sorted by path.
+    pub entries: Vec<Entry>,
+    pub git: Option<Rc<git::Repo>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// From the root, `/` between parts. Bytes that are not UTF-8 are written `\xNN`.
+    pub path: String,
+    pub kind: EntryKind,
+    pub blob: Blob,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EntryKind {
+    File,
+    Executable,
+    /// Never followed: it may point outside the tree.
+    Symlink,
+    Submodule,
+}
+
+/// Where the bytes of a file are. Equal blobs of one repository have equal bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Blob {
+    Git(git::BlobId),
+    Disk(PathBuf),
+    Memory(Arc<[u8]>),
+}
+
+/// The outcome of reading a file as text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Text {
+    Utf8(Arc<str>),
+    /// Has NUL bytes.
+    Binary,
+    InvalidUtf8 {
+        valid_up_to: usize,
+    },
+    TooLarge {
+        bytes: u64,
+    },
+    /// A symbolic link or submodule: there is no text to read.
+    NotAFile(EntryKind),
+}
+
+impl Snapshot {
+    pub fn from_memory<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut entries: Vec<Entry> = files
+            .into_iter()
+            .map(|(path, text)| Entry { path: path.to_owned(), kind: EntryKind::File, blob: Blob::Memory(text.as_bytes().into()) })
+            .collect();
+        entries.sort_by(|a, b| a.path.cmp(&b.path));
+        Snapshot { entries, git: None }
+    }
+
+    pub fn entry(&self, path: &str) -> Option<&Entry> {
+        self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).ok().map(|i| &self.entries[i])
+    }
+
+    pub fn contains(&self, path: &str) -> bool {
+        self.entry(path).is_some()
+    }
+
+    /// Entries below a directory, given without a trailing slash; the empty path is the root.
+    pub fn under<'a>(&'a self, directory: &'a str) -> impl Iterator<Item = &'a Entry> {
+        let start = self.entries.partition_point(|entry| entry.path.as_str() < directory);
+        self.entries[start..]
+            .iter()
+            .skip_while(move |entry| !below(&entry.path, directory) && entry.path.starts_with(directory))
+            .take_while(move |entry| entry.path.starts_with(directory))
+            .filter(move |entry| below(&entry.path, directory))
+    }
+
+    pub fn read(&self, entry: &Entry) -> Result<Text, ChangeError> {
+        if matches!(entry.kind, EntryKind::Symlink | EntryKind::Submodule) {
+            return Ok(Text::NotAFile(entry.kind));
+        }
+        let bytes: Arc<[u8]> = match &entry.blob {
+            Blob::Memory(bytes) => bytes.clone(),
+            Blob::Disk(path) => match tree::read_file(path, MAX_FILE_BYTES)? {
+                tree::DiskFile::Bytes(bytes) => bytes.into(),
+                tree::DiskFile::TooLarge(bytes) => return Ok(Text::TooLarge { bytes }),
+            },
+            Blob::Git(id) => {
+                let repo = self.git.as_ref().expect("a git blob comes with its repository");
+                match repo.read_blob(id, MAX_FILE_BYTES)? {
+                    git::BlobBytes::Bytes(bytes) => bytes.into(),
+                    git::BlobBytes::TooLarge(bytes) => return Ok(Text::TooLarge { bytes }),
+                }
+            }
+        };
+        Ok(decode(&bytes))
+    }
+
+    /// The text at `path`, or `None` when there is no such file.
+    pub fn read_path(&self, path: &str) -> Result<Option<Text>, ChangeError> {
+        self.entry(path).map(|entry| self.read(entry)).transpose()
+    }
+}
+
+fn below(path: &str, directory: &str) -> bool {
+    directory.is_empty() || path.strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'))
+}
+
+fn decode(bytes: &[u8]) -> Text {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => Text::Utf8(text.into()),
+        Err(error) if !bytes.contains(&0) => Text::InvalidUtf8 { valid_up_to: error.valid_up_to() },
+        _ => Text::Binary,
+    }
+}
+
+/// The files that differ between two snapshots that have no git history in common. Renames are not guessed.
+pub fn compare(base: &Snapshot, head: &Snapshot) -> Vec<ChangedFile> {
+    let mut files = Vec::new();
+    for entry in &head.entries {
+        let status = match base.entry(&entry.path) {
+            None => FileStatus::Added,
+            Some(old) if old.blob != entry.blob || old.kind != entry.kind => FileStatus::Modified,
+            Some(_) => continue,
+        };
+        files.push(ChangedFile { path: entry.path.clone(), old_path: None, status });
+    }
+    for entry in base.entries.iter().filter(|entry| !head.contains(&entry.path)) {
+        files.push(ChangedFile { path: entry.path.clone(), old_path: None, status: FileStatus::Deleted });
+    }
+    files.sort_by(|a, b| a.path.cmp(&b.path));
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn under_lists_a_directory_and_not_its_namesakes() {
+        let tree = Snapshot::from_memory([("db/a.sql", "1"), ("db-old/a.sql", "2"), ("db.sql", "3"), ("db/m/b.sql", "4"), ("x", "")]);
+        let paths: Vec<&str> = tree.under("db").map(|e| e.path.as_str()).collect();
+        assert_eq!(paths, ["db/a.sql", "db/m/b.sql"]);
+        assert_eq!(tree.under("").count(), 5);
+    }
+
+    #[test]
+    fn bytes_that_are_not_text_are_told_apart() {
+        assert_eq!(decode(b"a\0b"), Text::Binary);
+        assert_eq!(decode(b"ab\xff"), Text::InvalidUtf8 { valid_up_to: 2 });
+    }
+}

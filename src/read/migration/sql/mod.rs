@@ -1,0 +1,3 @@
+//! SQL text to statements, one file a dialect. Only this folder sees a parser's types.
+
+pub mod postgres;

@@ -1,0 +1,1 @@
+//! PostgreSQL scripts to statements: text and the regions that run in, ops with byte spans out.

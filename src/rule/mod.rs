@@ -1,0 +1,72 @@
+//! A rule as data: what it means, how bad it is, what to do. Rule files in, `Rule`s out; detectors do the finding.
+
+pub mod load;
+pub mod verify;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+pub use crate::finding::{Gate, Severity};
+
+/// One file of `rules/`. Unknown keys are errors.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// `family/name`: the file's own path, never reused.
+    pub id: String,
+    pub title: String,
+    pub gate: Gate,
+    pub severity: Severity,
+    /// A function in `detect/`, by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detector: Option<String>,
+    /// What breaks, in production terms.
+    pub why: String,
+    /// What to do instead. `{table}`, `{column}` … are filled in by the detector.
+    pub remedy: String,
+    /// The expand/contract deploys, where that is the remedy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, RuleOption>,
+    /// Data for detectors that are pure patterns (`rules/redflag/`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<serde_yaml::Value>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<String>,
+    pub examples: Vec<Example>,
+}
+
+/// An option's meaning and default; a policy sets it under `rules: <id>: options:`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RuleOption {
+    pub about: String,
+    pub default: serde_yaml::Value,
+}
+
+/// A change, written out, and what the rule must say of it: the `-- expect: rule` markers in its files.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Example {
+    pub name: String,
+    #[serde(default)]
+    pub base: BTreeMap<String, String>,
+    #[serde(default)]
+    pub head: BTreeMap<String, String>,
+    /// Files that head no longer has. Everything else of base is kept in head.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub delete: Vec<String>,
+    /// Severity expected of the finding, where evidence changes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub severity: Option<Severity>,
+    /// Expected although no line can carry a marker (something is missing): the path the finding names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expect_at: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<crate::settings::Phase>,
+    /// Commit messages of the change.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub commits: Vec<String>,
+}

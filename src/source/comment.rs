@@ -1,0 +1,1 @@
+//! Comments that speak to holdshort: suppressions and expectations, with their places.

@@ -1,0 +1,88 @@
+//! Every text that was read, by number: paths and bytes in, `FileId`s out; a `Place` is a span in one of them.
+
+pub mod comment;
+pub mod span;
+
+use std::sync::{Arc, OnceLock};
+
+use serde::Serialize;
+pub use span::{LineIndex, Position, Span};
+
+/// Number of a text in the `SourceMap`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct FileId(pub u32);
+
+/// Which of the two revisions a text belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Side {
+    Base,
+    Head,
+}
+
+/// A span in one text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+pub struct Place {
+    pub file: FileId,
+    pub span: Span,
+}
+
+#[derive(Debug)]
+pub struct SourceFile {
+    /// Path from the root of the repository, `/` between parts.
+    pub path: String,
+    pub side: Side,
+    pub text: Arc<str>,
+    lines: OnceLock<LineIndex>,
+}
+
+impl SourceFile {
+    pub fn lines(&self) -> &LineIndex {
+        self.lines.get_or_init(|| LineIndex::new(&self.text))
+    }
+}
+
+/// All texts of one run. Append-only, so a `FileId` stays good.
+#[derive(Debug, Default)]
+pub struct SourceMap {
+    files: Vec<SourceFile>,
+}
+
+impl SourceMap {
+    pub fn add(&mut self, path: impl Into<String>, side: Side, text: impl Into<Arc<str>>) -> FileId {
+        let id = FileId(u32::try_from(self.files.len()).expect("fewer than 2^32 files"));
+        self.files.push(SourceFile { path: path.into(), side, text: text.into(), lines: OnceLock::new() });
+        id
+    }
+
+    pub fn get(&self, id: FileId) -> &SourceFile {
+        &self.files[id.0 as usize]
+    }
+
+    pub fn path(&self, id: FileId) -> &str {
+        &self.get(id).path
+    }
+
+    pub fn text(&self, id: FileId) -> &str {
+        &self.get(id).text
+    }
+
+    pub fn snippet(&self, place: Place) -> &str {
+        place.span.text(self.text(place.file))
+    }
+
+    pub fn start(&self, place: Place) -> Position {
+        let file = self.get(place.file);
+        file.lines().position(&file.text, place.span.start)
+    }
+
+    pub fn end(&self, place: Place) -> Position {
+        let file = self.get(place.file);
+        file.lines().position(&file.text, place.span.end)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
+        self.files.iter().enumerate().map(|(i, file)| (FileId(i as u32), file))
+    }
+}
