@@ -238,7 +238,7 @@ fn server(tree: &Tree, reader: &mut Reader, claim: &Claim, dialect: Dialect) -> 
     }
     for level in tree.manifests(&claim.root) {
         let mut oldest: Option<(ServerVersion, String)> = None;
-        for path in level {
+        for path in level.into_iter().filter(|path| names_images(path)) {
             let Some(text) = reader.peek(path)? else { continue };
             for found in IMAGE.captures_iter(&text).filter(|found| image_dialect(&found[1]) == dialect) {
                 let Some(major) = major(&found[1], &found[2]) else { continue };
@@ -252,6 +252,10 @@ fn server(tree: &Tree, reader: &mut Reader, claim: &Claim, dialect: Dialect) -> 
         }
     }
     Ok(None)
+}
+
+fn names_images(path: &str) -> bool {
+    [".yml", ".yaml", "atlas.hcl", "Dockerfile"].iter().any(|end| path.ends_with(end))
 }
 
 fn image_dialect(image: &str) -> Dialect {

@@ -96,3 +96,27 @@ fn needs_autocommit(op: &SchemaOp) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schema::op::Op;
+    use crate::source::FileId;
+
+    fn after(ops: Vec<SchemaOp>) -> Wrapping {
+        let statement = |kind| Statement { span: Span::default(), ops: vec![Op { span: Span::default(), kind }] };
+        let statements = ops.into_iter().map(statement).collect();
+        let mut script = Script { source: FileId(0), regions: Vec::new(), transaction: Wrapping::Transaction, statements };
+        leave_transaction(&mut script);
+        script.transaction
+    }
+
+    #[test]
+    fn flyway_leaves_the_transaction_only_when_no_statement_may_run_in_one() {
+        let vacuum = || SchemaOp::Vacuum { tables: Vec::new(), full: false, analyze: false };
+        let analyze = || SchemaOp::Analyze { tables: Vec::new() };
+        assert_eq!(after(vec![vacuum(), vacuum()]), Wrapping::Autocommit);
+        assert_eq!(after(vec![vacuum(), analyze()]), Wrapping::Transaction);
+        assert_eq!(after(Vec::new()), Wrapping::Transaction);
+    }
+}

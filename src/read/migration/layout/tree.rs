@@ -106,10 +106,11 @@ impl Tree {
         let mut rest: Vec<&str> = self.manifests.iter().map(String::as_str).collect();
         for level in ancestors(dir) {
             // `config/`, `prisma/` and `.github/workflows/` speak for the directory they are in.
-            let (here, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|path| {
-                let home = parent(path);
-                home == level || [".github/workflows", "config", "prisma", "src/main/resources"].iter().any(|sub| join(level, sub) == home)
+            let homes = ["", ".github/workflows", "config", "prisma", "src/main/resources"].map(|sub| match sub {
+                "" => level.to_owned(),
+                sub => join(level, sub),
             });
+            let (here, others): (Vec<_>, Vec<_>) = rest.into_iter().partition(|path| homes.iter().any(|home| home == parent(path)));
             levels.push(here);
             rest = others;
         }
