@@ -359,6 +359,18 @@ fn plain_directories_need_a_name_and_numbers() {
 }
 
 #[test]
+fn plain_directories_by_year_are_one_history() {
+    let years =
+        see(&[("db/migrations/2024/0003_c.sql", "c"), ("db/migrations/2023/0001_a.sql", "a"), ("db/migrations/2023/0002_b.sql", "b")]);
+    assert_eq!((years.unit().root.as_str(), years.ids(Framework::Plain)), ("db/migrations", vec!["0001", "0002", "0003"]));
+    let anew = see(&[("migrations/v1/01_a.sql", "a"), ("migrations/v2/01_a.sql", "b")]);
+    let roots: Vec<_> = anew.found.units.iter().map(|unit| unit.root.as_str()).collect();
+    assert_eq!(roots, ["migrations/v1", "migrations/v2"]);
+    let deep = see(&[("migrations/orders/2024/01/0001_a.sql", "a")]);
+    assert_eq!(deep.unit().root, "migrations/orders/2024/01");
+}
+
+#[test]
 fn other_sql_is_no_migration() {
     let seen = see(&[
         ("schema.sql", "create table t (id int);"),

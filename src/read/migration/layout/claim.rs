@@ -50,6 +50,7 @@ pub fn find<'a>(
     finder.by_changesets()?;
     finder.by_version_names()?;
     finder.by_numbers(skipped)?;
+    finder.join_years();
     finder.policy_leftovers();
     finder.by_code()?;
     Ok(finder.claims)
@@ -228,6 +229,28 @@ impl<'a> Finder<'a, '_, '_> {
         Ok(())
     }
 
+    /// `migrations/2023/` and `migrations/2024/` are one history, unless numbers begin anew in each.
+    fn join_years(&mut self) {
+        let is_year = |claim: &Claim| {
+            let numeric = tree::name(&claim.root).chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | '-' | '_' | 'v'));
+            claim.framework == Framework::Plain && numeric && says_migrations(tree::name(tree::parent(&claim.root)))
+        };
+        let parents: BTreeSet<String> =
+            self.claims.iter().filter(|claim| is_year(claim)).map(|claim| tree::parent(&claim.root).to_owned()).collect();
+        for parent in parents {
+            let member = |claim: &Claim| {
+                tree::parent(&claim.root) == parent && is_year(claim) || claim.root == parent && claim.framework == Framework::Plain
+            };
+            let files: Vec<String> = self.claims.iter().filter(|claim| member(claim)).flat_map(|claim| claim.files.clone()).collect();
+            let mut seen = BTreeSet::new();
+            let numbers = files.iter().filter_map(|file| NUMBERED.captures(tree::name(file)));
+            if numbers.map(|found| found.get(1).or(found.get(3)).map(|version| version.as_str())).all(|version| seen.insert(version)) {
+                self.claims.retain(|claim| !member(claim));
+                self.claim(&parent, Framework::Plain, files);
+            }
+        }
+    }
+
     /// The runner that file names, markers in the texts and the nearest manifest speak for.
     fn by_content(&mut self, dir: &str, files: &[String]) -> Result<Option<Framework>, ChangeError> {
         let named = |pattern: &Regex| files.iter().any(|file| pattern.is_match(tree::name(file)));
@@ -251,7 +274,7 @@ impl<'a> Finder<'a, '_, '_> {
             let known = self.runner(dir, &[Framework::Sqlx, Framework::GolangMigrate, Framework::NodePgMigrate])?;
             return Ok(Some(known.unwrap_or(Framework::GolangMigrate)));
         }
-        let home = says_migrations(tree::name(dir)) || says_migrations(tree::name(tree::parent(dir))) || self.policy_for(dir).is_some();
+        let home = dir.split('/').any(says_migrations) || self.policy_for(dir).is_some();
         let maybe_home = MAYBE_HOME.contains(&tree::name(dir)) || MAYBE_HOME.contains(&tree::name(tree::parent(dir)));
         if !named(&NUMBERED) || !(home || maybe_home && has_ddl) {
             return Ok(None);
