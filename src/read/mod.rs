@@ -2,6 +2,8 @@
 
 pub mod migration;
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::change::{Entry, Snapshot, Text};
@@ -18,8 +20,13 @@ pub struct Unread {
 
 /// Reads an entry into the source map, or says why that cannot be done.
 pub fn load(snapshot: &Snapshot, entry: &Entry, side: Side, sources: &mut SourceMap) -> Result<Result<FileId, Unread>, ChangeError> {
+    Ok(text(snapshot, entry)?.map(|text| sources.add(entry.path.clone(), side, text)))
+}
+
+/// The text of an entry, or why there is none.
+pub fn text(snapshot: &Snapshot, entry: &Entry) -> Result<Result<Arc<str>, Unread>, ChangeError> {
     let reason = match snapshot.read(entry)? {
-        Text::Utf8(text) => return Ok(Ok(sources.add(entry.path.clone(), side, text))),
+        Text::Utf8(text) => return Ok(Ok(text)),
         Text::Binary => "it is binary (has NUL bytes)".to_owned(),
         Text::InvalidUtf8 { valid_up_to } => format!("it is not UTF-8 (byte {valid_up_to}); convert it to UTF-8"),
         Text::TooLarge { bytes } => format!("it has {bytes} bytes, more than {} are not read", crate::change::MAX_FILE_BYTES),
