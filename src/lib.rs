@@ -32,15 +32,16 @@ pub fn inspect(change: ChangeSet, settings: Settings, rules: &[Rule]) -> Result<
 /// Everything that is read of a change before any rule looks at it.
 pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error> {
     let mut sources = SourceMap::default();
-    let read = read::change(&change, &settings, &mut sources)?;
-    let timelines = schema::timeline::build(&read.base_units, &read.head_units, &sources);
+    let facts = read::change(&change, &settings, &mut sources)?;
+    let timelines = schema::timeline::build(&facts.base_units, &facts.head_units, &settings, &sources);
     Ok(Inspection {
         settings,
         change,
         sources,
-        base_units: read.base_units,
-        head_units: read.head_units,
+        base_units: facts.base_units,
+        head_units: facts.head_units,
         timelines,
-        unread: read.unread,
+        unread: facts.unread,
+        skipped: facts.skipped,
     })
 }

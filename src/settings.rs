@@ -141,7 +141,7 @@ pub enum PolicyOrigin {
 
 impl Settings {
     pub fn builtin(phase: Phase) -> Self {
-        let today = jiff::Zoned::now().date().to_string();
+        let today = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date().to_string();
         Settings { phase, policy: Policy::default(), policy_origin: PolicyOrigin::BuiltIn, today, history_unknown: false }
     }
 }
@@ -178,7 +178,9 @@ pub fn parse_policy(path: &str, text: &str) -> Result<Policy, PolicyError> {
     let policy: Policy = serde_yaml::from_str(bare).map_err(|error| {
         let position = error.location().map(|at| LineIndex::new(text).position(text, at.index() + text.len() - bare.len()));
         let message = error.to_string();
-        let help = message.contains("unknown field").then(|| "keys that are not known are errors, so that a misspelt one is not passed over".to_owned());
+        let help = message
+            .contains("unknown field")
+            .then(|| "keys that are not known are errors, so that a misspelt one is not passed over".to_owned());
         PolicyError { path: path.to_owned(), position, message, help }
     })?;
     validate(path, &policy)?;

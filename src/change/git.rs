@@ -37,3 +37,11 @@ impl Repo {
         Ok(BlobBytes::Bytes(blob.content().to_vec()))
     }
 }
+
+pub fn write_example(
+    _directory: &std::path::Path,
+    _base: &std::collections::BTreeMap<&str, &str>,
+    _head: &std::collections::BTreeMap<&str, &str>,
+) -> Result<(String, String), ChangeError> {
+    Err(ChangeError::new("not yet", "not yet"))
+}

@@ -47,10 +47,7 @@ fn summary(outcome: &Outcome) -> String {
         0 => String::new(),
         skipped => format!(", {skipped} not read"),
     };
-    format!(
-        "{} ({} files, {} migration statements{skipped})",
-        outcome.inspection.change.origin, coverage.files, coverage.statements
-    )
+    format!("{} ({} files, {} migration statements{skipped})", outcome.inspection.change.origin, coverage.files, coverage.statements)
 }
 
 fn finding(row: &Row, outcome: &Outcome, context: &Context) -> String {

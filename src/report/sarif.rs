@@ -30,8 +30,7 @@ pub fn write(outcome: &Outcome, rules: &[Rule], out: &mut dyn Write) -> io::Resu
     }
     let mut ordered: Vec<(&str, usize)> = used.into_iter().collect();
     ordered.sort_by_key(|(_, index)| *index);
-    let descriptors: Vec<Value> =
-        ordered.iter().filter_map(|(id, _)| rules.iter().find(|rule| rule.id == *id)).map(descriptor).collect();
+    let descriptors: Vec<Value> = ordered.iter().filter_map(|(id, _)| rules.iter().find(|rule| rule.id == *id)).map(descriptor).collect();
     let report = json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",

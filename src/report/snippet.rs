@@ -32,7 +32,8 @@ impl SourceCode for Snippet {
     fn read_span<'a>(&'a self, span: &SourceSpan, _before: usize, _after: usize) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let number = self.lines.line_of(span.offset());
         let line = self.lines.line_span(&self.text, number);
-        let start = if line.len() <= WINDOW { line.start } else { floor(&self.text, span.offset().saturating_sub(WINDOW / 4).max(line.start)) };
+        let start =
+            if line.len() <= WINDOW { line.start } else { floor(&self.text, span.offset().saturating_sub(WINDOW / 4).max(line.start)) };
         let end = floor(&self.text, line.end.min(start + WINDOW).max(span.offset() + span.len()));
         let column = self.text.get(line.start..start).map_or(0, |skipped| skipped.chars().count());
         let data = self.text.as_bytes().get(start..end).ok_or(MietteError::OutOfBounds)?;

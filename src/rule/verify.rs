@@ -53,7 +53,8 @@ pub fn run(example: &Example, rules: &[Rule]) -> Result<Outcome, Error> {
     let mut head = example.base.clone();
     head.extend(example.head.clone());
     head.retain(|path, _| !example.delete.contains(path));
-    let snapshot = |files: &BTreeMap<String, String>| Snapshot::from_memory(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
+    let snapshot =
+        |files: &BTreeMap<String, String>| Snapshot::from_memory(files.iter().map(|(path, text)| (path.as_str(), text.as_str())));
     let (base_tree, head_tree) = (snapshot(&example.base), snapshot(&head));
     let files = change::compare(&base_tree, &head_tree);
     let commits = example.commits.iter().map(|message| Commit { id: "0".repeat(40), message: message.clone(), committed: 0 }).collect();

@@ -10,17 +10,18 @@ use super::replay::{self, Context};
 use super::session::Session;
 use super::{Step, Timeline};
 use crate::read::migration::{DEFAULT_POSTGRES, Dialect, Migration, Script, Unit};
+use crate::settings::Settings;
 use crate::source::{FileId, Place, SourceMap};
 
 /// One timeline for every unit at head whose dialect has physics.
-pub fn build(base: &[Unit], head: &[Unit], sources: &SourceMap) -> Vec<Timeline> {
-    let physics = |unit: &Unit| matches!(unit.dialect, Dialect::Postgres);
+pub fn build(base: &[Unit], head: &[Unit], settings: &Settings, sources: &SourceMap) -> Vec<Timeline> {
+    let physics = |unit: &Unit| matches!(unit.dialect, Dialect::Postgres | Dialect::Unknown);
     head.iter()
         .enumerate()
         .filter(|(_, unit)| physics(unit))
         .map(|(index, unit)| {
             let old = base.iter().find(|old| old.root == unit.root && old.framework == unit.framework);
-            build_unit(index, old, unit, sources)
+            build_unit(index, old, unit, settings, sources)
         })
         .collect()
 }
@@ -28,7 +29,8 @@ pub fn build(base: &[Unit], head: &[Unit], sources: &SourceMap) -> Vec<Timeline>
 /// Migrations of `head` that base does not have, or has with another text and runs again.
 pub fn new_migrations<'a>(old: Option<&'a Unit>, head: &'a Unit, sources: &'a SourceMap) -> impl Iterator<Item = (usize, &'a Migration)> {
     head.migrations.iter().enumerate().filter(move |(_, migration)| {
-        let known = old.and_then(|unit| unit.migrations.iter().find(|known| known.id == migration.id && known.repeatable == migration.repeatable));
+        let known =
+            old.and_then(|unit| unit.migrations.iter().find(|known| known.id == migration.id && known.repeatable == migration.repeatable));
         match known {
             None => true,
             Some(known) => migration.repeatable && script_text(&known.up, sources) != script_text(&migration.up, sources),
@@ -56,9 +58,11 @@ pub fn replay_history(unit: &Unit, server: ServerVersion) -> Catalog {
     catalog
 }
 
-fn build_unit(index: usize, old: Option<&Unit>, head: &Unit, sources: &SourceMap) -> Timeline {
+fn build_unit(index: usize, old: Option<&Unit>, head: &Unit, settings: &Settings, sources: &SourceMap) -> Timeline {
     let server = head.server.unwrap_or(DEFAULT_POSTGRES);
-    let before = Rc::new(old.map(|unit| replay_history(unit, server)).unwrap_or_default());
+    let mut before = old.map(|unit| replay_history(unit, server)).unwrap_or_default();
+    before.incomplete |= settings.history_unknown;
+    let before = Rc::new(before);
     let mut walk = Walk { server, catalog: before.clone(), session: Session::default(), steps: Vec::new(), undo: Vec::new() };
     for (position, migration) in new_migrations(old, head, sources) {
         walk.session.start_script(migration.up.transaction, migration.up.statements.len());

@@ -41,14 +41,9 @@ pub fn suppressions(text: &str, lines: &LineIndex) -> (Vec<Suppression>, Vec<Mal
         let Some(rest) = body.trim_start().strip_prefix("allow") else { continue };
         let mark = Span::new(at, end);
         match parse(rest) {
-            Ok((rules, until, reason)) => good.push(Suppression {
-                span: mark,
-                line,
-                own_line: before[..opener].trim().is_empty(),
-                rules,
-                until,
-                reason,
-            }),
+            Ok((rules, until, reason)) => {
+                good.push(Suppression { span: mark, line, own_line: before[..opener].trim().is_empty(), rules, until, reason })
+            }
             Err(problem) => bad.push(Malformed { span: mark, problem }),
         }
     }
@@ -95,7 +90,9 @@ mod tests {
 
     #[test]
     fn reads_rules_date_and_reason_in_any_comment() {
-        let (good, bad) = read("-- holdshort: allow schema/drop-column until 2027-01-31, because nothing reads it\nDROP x; /* holdshort: allow lock/a, lock/b because tiny table */\n");
+        let (good, bad) = read(
+            "-- holdshort: allow schema/drop-column until 2027-01-31, because nothing reads it\nDROP x; /* holdshort: allow lock/a, lock/b because tiny table */\n",
+        );
         assert!(bad.is_empty());
         assert_eq!(good[0].rules, ["schema/drop-column"]);
         assert_eq!(good[0].until.as_deref(), Some("2027-01-31"));
@@ -107,7 +104,9 @@ mod tests {
 
     #[test]
     fn a_reason_is_required_and_strings_do_not_count() {
-        let (good, bad) = read("# holdshort: allow lock/a\nx = 'holdshort: allow lock/a because yes it is'\n// holdshort: allow lock/a until soon, because no time\n");
+        let (good, bad) = read(
+            "# holdshort: allow lock/a\nx = 'holdshort: allow lock/a because yes it is'\n// holdshort: allow lock/a until soon, because no time\n",
+        );
         assert!(good.is_empty());
         assert_eq!(bad.len(), 2);
         assert!(bad[1].problem.contains("soon"));

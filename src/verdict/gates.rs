@@ -111,8 +111,12 @@ pub fn coverage(inspection: &Inspection) -> Coverage {
             opaque += script.statements.iter().filter(|statement| is_opaque(statement)).count();
         }
     }
-    let mut skipped: Vec<Skipped> =
-        inspection.unread.iter().map(|unread| Skipped { path: unread.path.clone(), reason: unread.reason.clone() }).collect();
+    let mut skipped: Vec<Skipped> = inspection
+        .unread
+        .iter()
+        .chain(&inspection.skipped)
+        .map(|unread| Skipped { path: unread.path.clone(), reason: unread.reason.clone() })
+        .collect();
     skipped.sort();
     skipped.dedup();
     let files = inspection.change.files.iter().filter(|file| file.status != FileStatus::Deleted).count();

@@ -15,7 +15,9 @@ pub fn add(catalog: &mut Catalog, key: &QName, written: &Constraint, context: &C
             set_not_null(catalog, key, columns);
             backing_index(catalog, key, &name, &kind, written, context);
         }
-        TableConstraintKind::Unique { .. } | TableConstraintKind::Exclude { .. } => backing_index(catalog, key, &name, &kind, written, context),
+        TableConstraintKind::Unique { .. } | TableConstraintKind::Exclude { .. } => {
+            backing_index(catalog, key, &name, &kind, written, context)
+        }
         TableConstraintKind::NotNull { column } => set_not_null(catalog, key, std::slice::from_ref(column)),
         TableConstraintKind::Check { .. } | TableConstraintKind::ForeignKey { .. } => {}
     }
@@ -69,7 +71,9 @@ fn primary_key(catalog: &Catalog, table: &QName) -> Option<Vec<String>> {
 }
 
 fn choose_name(catalog: &Catalog, key: &QName, kind: &TableConstraintKind, written: &Constraint) -> String {
-    if let ConstraintKind::PrimaryKey { using_index: Some(index), .. } | ConstraintKind::Unique { using_index: Some(index), .. } = &written.kind {
+    if let ConstraintKind::PrimaryKey { using_index: Some(index), .. } | ConstraintKind::Unique { using_index: Some(index), .. } =
+        &written.kind
+    {
         return index.text.clone();
     }
     let Some(table) = catalog.table(key) else { return names::object_name(&key.name, "", "constraint") };

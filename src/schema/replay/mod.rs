@@ -6,6 +6,9 @@ mod object;
 mod relation;
 mod table;
 
+pub use relation::views_on;
+pub use table::index_uses;
+
 use super::catalog::{Catalog, Origin, Sequence};
 use super::effect::ServerVersion;
 use super::op::{SchemaOp, SequenceAction};

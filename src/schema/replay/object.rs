@@ -119,8 +119,7 @@ pub fn apply(catalog: &mut Catalog, op: &SchemaOp, context: &Context) {
         SchemaOp::AlterRoutine { routine, action } => alter_routine(catalog, routine, action),
         SchemaOp::DropRoutine { routine, .. } => drop_routine(catalog, routine),
         SchemaOp::CreateTrigger(create) => {
-            let trigger =
-                Trigger { routine: create.routine.clone(), events: create.events.clone(), enabled: true, origin: context.origin };
+            let trigger = Trigger { routine: create.routine.clone(), events: create.events.clone(), enabled: true, origin: context.origin };
             with_table(catalog, &create.table, |table| drop(table.triggers.insert(create.name.text.clone(), trigger)));
         }
         SchemaOp::DropTrigger { name, table, .. } => with_table(catalog, table, |table| drop(table.triggers.remove(name.as_str()))),
@@ -129,10 +128,18 @@ pub fn apply(catalog: &mut Catalog, op: &SchemaOp, context: &Context) {
                 table.triggers.insert(to.text.clone(), trigger);
             }
         }),
-        SchemaOp::CreateRule { name, table, .. } => with_table(catalog, table, |table| drop(table.rules.insert(name.text.clone()))),
-        SchemaOp::DropRule { name, table, .. } => with_table(catalog, table, |table| drop(table.rules.remove(name.as_str()))),
-        SchemaOp::CreatePolicy { name, table, .. } => with_table(catalog, table, |table| drop(table.policies.insert(name.text.clone()))),
-        SchemaOp::DropPolicy { name, table, .. } => with_table(catalog, table, |table| drop(table.policies.remove(name.as_str()))),
+        SchemaOp::CreateRule { name, table, .. } => with_table(catalog, table, |table| {
+            table.rules.insert(name.text.clone());
+        }),
+        SchemaOp::DropRule { name, table, .. } => with_table(catalog, table, |table| {
+            table.rules.remove(name.as_str());
+        }),
+        SchemaOp::CreatePolicy { name, table, .. } => with_table(catalog, table, |table| {
+            table.policies.insert(name.text.clone());
+        }),
+        SchemaOp::DropPolicy { name, table, .. } => with_table(catalog, table, |table| {
+            table.policies.remove(name.as_str());
+        }),
         SchemaOp::CreateSchema { name, .. } => {
             catalog.schemas.entry(name.text.clone()).or_insert(context.origin);
         }
@@ -193,12 +200,18 @@ fn alter_type(catalog: &mut Catalog, name: &RelName, action: &TypeAction, contex
     }
     let Some(ty) = catalog.types.get_mut(&key) else { return };
     match (&mut ty.kind, action) {
-        (UserTypeKind::Enum { values }, TypeAction::AddValue { value, position, .. }) => add_value(values, value, position.as_ref(), context.origin),
+        (UserTypeKind::Enum { values }, TypeAction::AddValue { value, position, .. }) => {
+            add_value(values, value, position.as_ref(), context.origin)
+        }
         (UserTypeKind::Enum { values }, TypeAction::RenameValue { from, to }) => {
             values.iter_mut().filter(|value| value.label == *from).for_each(|value| value.label = to.clone());
         }
-        (UserTypeKind::Composite { attributes }, TypeAction::AddAttribute { name, ty, .. }) => attributes.push((name.text.clone(), ty.clone())),
-        (UserTypeKind::Composite { attributes }, TypeAction::DropAttribute { name, .. }) => attributes.retain(|(known, _)| *known != name.text),
+        (UserTypeKind::Composite { attributes }, TypeAction::AddAttribute { name, ty, .. }) => {
+            attributes.push((name.text.clone(), ty.clone()))
+        }
+        (UserTypeKind::Composite { attributes }, TypeAction::DropAttribute { name, .. }) => {
+            attributes.retain(|(known, _)| *known != name.text)
+        }
         (UserTypeKind::Composite { attributes }, TypeAction::AlterAttribute { name, ty, .. }) => {
             attributes.iter_mut().filter(|(known, _)| *known == name.text).for_each(|(_, known)| *known = ty.clone());
         }
@@ -352,7 +365,14 @@ fn rename_schema(catalog: &mut Catalog, from: &str, to: &str) {
     if let Some(origin) = catalog.schemas.remove(from) {
         catalog.schemas.insert(to.to_owned(), origin);
     }
-    let tables: Vec<QName> = catalog.tables.keys().chain(catalog.views.keys()).chain(catalog.sequences.keys()).filter(|key| key.schema == from).cloned().collect();
+    let tables: Vec<QName> = catalog
+        .tables
+        .keys()
+        .chain(catalog.views.keys())
+        .chain(catalog.sequences.keys())
+        .filter(|key| key.schema == from)
+        .cloned()
+        .collect();
     for key in tables {
         relation::rename(catalog, &key, &QName::new(to, &key.name));
     }
@@ -403,14 +423,16 @@ fn alter_publication(catalog: &mut Catalog, name: &str, action: &PublicationActi
     }
     let keys = |tables: &[RelName]| -> Vec<QName> { tables.iter().map(|table| catalog.resolve(table)).collect() };
     let named = match action {
-        PublicationAction::Add { tables, .. } | PublicationAction::Set { tables, .. } | PublicationAction::Drop { tables, .. } => keys(tables),
+        PublicationAction::Add { tables, .. } | PublicationAction::Set { tables, .. } | PublicationAction::Drop { tables, .. } => {
+            keys(tables)
+        }
         _ => Vec::new(),
     };
     let Some(publication) = catalog.publications.get_mut(name) else { return };
     match action {
         PublicationAction::Add { .. } => publication.tables.extend(named),
         PublicationAction::Set { .. } => publication.tables = named.into_iter().collect(),
-        PublicationAction::Drop { .. } => named.iter().for_each(|key| drop(publication.tables.remove(key))),
+        PublicationAction::Drop { .. } => publication.tables.retain(|known| !named.contains(known)),
         PublicationAction::Options { publishes_update_or_delete: Some(publishes) } => publication.publishes_update_or_delete = *publishes,
         _ => {}
     }

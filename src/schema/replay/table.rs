@@ -6,9 +6,7 @@ use std::rc::Rc;
 use super::{Context, constraint, names, relation};
 use crate::schema::catalog::{Catalog, Column, Origin, Sequence, Table, TableConstraint, TableConstraintKind};
 use crate::schema::name::{Name, QName, RelName};
-use crate::schema::op::{
-    AlterTable, ColumnDef, CreateTable, Expr, Generated, PartitionBound, Persistence, Query, TableAction, Volatility,
-};
+use crate::schema::op::{AlterTable, ColumnDef, CreateTable, Expr, Generated, PartitionBound, Persistence, Query, TableAction, Volatility};
 
 pub fn empty(context: &Context) -> Table {
     Table {
@@ -112,7 +110,10 @@ fn copy_columns(catalog: &Catalog, parent: &QName, table: &mut Table) {
                     table.columns.push(column.clone());
                 }
             }
-            let inherited = parent.constraints.iter().filter(|c| matches!(c.kind, TableConstraintKind::Check { .. } | TableConstraintKind::NotNull { .. }));
+            let inherited = parent
+                .constraints
+                .iter()
+                .filter(|c| matches!(c.kind, TableConstraintKind::Check { .. } | TableConstraintKind::NotNull { .. }));
             table.constraints.extend(inherited.cloned());
         }
         None => table.open = true,
@@ -229,7 +230,8 @@ fn with_children(catalog: &Catalog, key: &QName, only: bool) -> Vec<QName> {
     let mut next = 0;
     while !only && next < all.len() {
         let parent = all[next].clone();
-        let children = catalog.tables.iter().filter(|(_, table)| table.partition_of.as_ref() == Some(&parent) || table.inherits.contains(&parent));
+        let children =
+            catalog.tables.iter().filter(|(_, table)| table.partition_of.as_ref() == Some(&parent) || table.inherits.contains(&parent));
         let fresh: Vec<QName> = children.map(|(name, _)| name.clone()).filter(|name| !all.contains(name)).collect();
         all.extend(fresh);
         next += 1;
@@ -327,12 +329,14 @@ fn drop_column(catalog: &mut Catalog, key: &QName, name: &str, cascade: bool) {
         table.columns.retain(|column| column.name != name);
         table.constraints.retain(|constraint| !constraint.kind.columns().iter().any(|column| column == name));
     });
-    let involved: Vec<QName> = catalog.indexes_of(key).filter(|(_, index)| index_uses(index, name)).map(|(index, _)| index.clone()).collect();
+    let involved: Vec<QName> =
+        catalog.indexes_of(key).filter(|(_, index)| index_uses(index, name)).map(|(index, _)| index.clone()).collect();
     for index in involved {
         catalog.indexes.remove(&index);
     }
     let owned = |owner: &Option<(QName, String)>| owner.as_ref().is_some_and(|(table, column)| table == key && column == name);
-    let sequences: Vec<QName> = catalog.sequences.iter().filter(|(_, s)| owned(&s.owned_by)).map(|(sequence, _)| sequence.clone()).collect();
+    let sequences: Vec<QName> =
+        catalog.sequences.iter().filter(|(_, s)| owned(&s.owned_by)).map(|(sequence, _)| sequence.clone()).collect();
     for sequence in sequences {
         catalog.sequences.remove(&sequence);
     }
@@ -345,9 +349,7 @@ fn drop_column(catalog: &mut Catalog, key: &QName, name: &str, cascade: bool) {
 /// The column is a key, an INCLUDE column, or named in an expression or the predicate.
 pub fn index_uses(index: &crate::schema::catalog::Index, column: &str) -> bool {
     let named = |list: &[String]| list.iter().any(|known| known == column);
-    named(&index.columns)
-        || named(&index.include)
-        || index.expressions.iter().chain(&index.predicate).any(|expr| named(&expr.columns))
+    named(&index.columns) || named(&index.include) || index.expressions.iter().chain(&index.predicate).any(|expr| named(&expr.columns))
 }
 
 fn rename_column(catalog: &mut Catalog, key: &QName, from: &str, to: &str) {
