@@ -1,6 +1,6 @@
 //! `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `MERGE`, `COPY` and `TRUNCATE` to ops.
 
-use squawk_syntax::SyntaxKind;
+use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::super::lex::{Kind, Lexer, Token};
 use super::super::split::Piece;
@@ -70,7 +70,7 @@ fn writes_in_ctes(c: &Cursor<'_>) -> Vec<Op> {
         let kind = match node.kind() {
             SyntaxKind::UPDATE => SchemaOp::Update(Box::new(Update {
                 table: without_only(table.clone()),
-                set: Vec::new(),
+                set: set_columns(&node, origin),
                 predicate,
                 bounded: limited,
                 query: facts,
@@ -97,7 +97,7 @@ fn without_only(rel: RelName) -> RelName {
     if rel.schema.as_ref().is_some_and(|s| s.text == "only") { RelName { schema: None, name: rel.name } } else { rel }
 }
 
-fn where_of(node: &squawk_syntax::SyntaxNode, origin: usize) -> Option<Expr> {
+fn where_of(node: &SyntaxNode, origin: usize) -> Option<Expr> {
     let clause = node.children().find(|n| n.kind() == SyntaxKind::WHERE_CLAUSE)?;
     Some(expr::facts(&clause.first_child()?, origin))
 }
@@ -109,21 +109,25 @@ fn with_ctes(c: &Cursor<'_>, op: Op) -> Ops {
 }
 
 /// The node of the main statement.
-fn main_node(c: &Cursor<'_>, kind: SyntaxKind) -> Option<squawk_syntax::SyntaxNode> {
+fn main_node(c: &Cursor<'_>, kind: SyntaxKind) -> Option<SyntaxNode> {
     c.tree.children().find(|n| n.kind() == kind)
+}
+
+/// The columns that an UPDATE's SET assigns to.
+fn set_columns(update: &SyntaxNode, origin: usize) -> Vec<Name> {
+    let clause = update.children().find(|n| n.kind() == SyntaxKind::SET_CLAUSE);
+    let is_target =
+        |n: &SyntaxNode| n.kind() == SyntaxKind::COLUMN_NAME_REF && n.parent().is_some_and(|p| p.kind() == SyntaxKind::COLUMN_TARGET);
+    let name = |n: SyntaxNode| Some(Name::new(expr::path(&n)?.pop()?, expr::span_of(&n, origin)));
+    clause.into_iter().flat_map(|clause| clause.descendants()).filter(is_target).filter_map(name).collect()
 }
 
 fn update(c: &mut Cursor<'_>) -> Ops {
     c.need("update")?;
     let (table, _) = c.only_rel()?;
     let node = main_node(c, SyntaxKind::UPDATE)?;
-    let set_clause = node.children().find(|n| n.kind() == SyntaxKind::SET_CLAUSE)?;
+    let set = set_columns(&node, c.origin());
     let origin = c.origin();
-    let set = set_clause
-        .descendants()
-        .filter(|n| n.kind() == SyntaxKind::COLUMN_NAME_REF && n.parent().is_some_and(|p| p.kind() == SyntaxKind::COLUMN_TARGET))
-        .filter_map(|n| Some(Name::new(expr::path(&n)?.pop()?, expr::span_of(&n, origin))))
-        .collect();
     let update = Update { set, predicate: where_of(&node, origin), bounded: bounded::is(&node), query: c.whole_query(), table };
     c.skip_rest();
     with_ctes(c, Op { span: update.table.span(), kind: SchemaOp::Update(Box::new(update)) })
@@ -322,9 +326,7 @@ fn plain_rows(text: &str, tokens: &[Token]) -> bool {
                 Some(less) => depth = less,
                 None => return false,
             },
-            Kind::Symbol(b',') if depth == 0 && std::mem::replace(&mut expects_row, true) => {
-                return false;
-            }
+            Kind::Symbol(b',') if depth == 0 && !expects_row => expects_row = true,
             Kind::Word if text.get(token.start..token.end).unwrap_or("").eq_ignore_ascii_case("select") => return false,
             _ if depth == 0 => return false,
             _ => {}
