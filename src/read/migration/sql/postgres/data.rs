@@ -12,7 +12,7 @@ use crate::schema::name::{Name, RelName, fold_postgres};
 use crate::schema::op::{ConflictTarget, Delete, Expr, Insert, Op, OpaqueReason, SchemaOp, Update};
 use crate::source::Span;
 
-/// An INSERT of more tokens than this is read by its head alone.
+/// An INSERT of rows that hold more than literals is read by its head alone when it has more tokens than this.
 const LIGHT_INSERT_TOKENS: usize = 400;
 
 pub(super) fn lower(c: &mut Cursor<'_>) -> Ops {
@@ -270,11 +270,8 @@ fn conflict(c: &mut Cursor<'_>) -> Option<ConflictTarget> {
     }
 }
 
-/// A long `INSERT … VALUES` from its tokens alone, so that a data load of megabytes costs no parse.
+/// An `INSERT … VALUES` of literals, or a long one, from its tokens alone, so that a data load of megabytes costs no parse.
 pub(super) fn light_insert(source: Source<'_>, tokens: &[Token]) -> Option<Op> {
-    if tokens.len() < LIGHT_INSERT_TOKENS {
-        return None;
-    }
     let word = |i: usize| tokens.get(i).and_then(|t| source.text.get(t.start..t.end)).unwrap_or("");
     if !word(0).eq_ignore_ascii_case("insert") || !word(1).eq_ignore_ascii_case("into") {
         return None;
@@ -306,6 +303,9 @@ pub(super) fn light_insert(source: Source<'_>, tokens: &[Token]) -> Option<Op> {
     if !word(at).eq_ignore_ascii_case("values") || !plain_rows(source.text, &tokens[at + 1..]) {
         return None;
     }
+    if tokens.len() < LIGHT_INSERT_TOKENS && !literal_rows(source.text, &tokens[at + 1..]) {
+        return None;
+    }
     let rows = Some(count_rows(source.text, &tokens[at..]));
     Some(Op { span: table.span(), kind: SchemaOp::Insert(Box::new(Insert { table, columns, rows, query: None, conflict: None })) })
 }
@@ -333,6 +333,32 @@ fn plain_rows(text: &str, tokens: &[Token]) -> bool {
         }
     }
     depth == 0 && !expects_row
+}
+
+/// Whether the rows hold literals between single commas and nothing else: then there is nothing for the parser to refuse.
+fn literal_rows(text: &str, tokens: &[Token]) -> bool {
+    let mut inside = false;
+    let mut expects_value = false;
+    tokens.iter().all(|token| match token.kind {
+        Kind::Symbol(b'(') if !inside => {
+            (inside, expects_value) = (true, true);
+            true
+        }
+        Kind::Symbol(b')') if inside && !expects_value => {
+            inside = false;
+            true
+        }
+        // `plain_rows` has looked at the commas between rows.
+        Kind::Symbol(b',') if !inside => true,
+        Kind::Symbol(b',') => !std::mem::replace(&mut expects_value, true),
+        Kind::Text | Kind::Number => inside && std::mem::replace(&mut expects_value, false),
+        Kind::Word => {
+            let word = text.get(token.start..token.end).unwrap_or("");
+            let literal = ["null", "true", "false", "default"].iter().any(|literal| word.eq_ignore_ascii_case(literal));
+            literal && inside && std::mem::replace(&mut expects_value, false)
+        }
+        _ => false,
+    })
 }
 
 fn copy(c: &mut Cursor<'_>) -> Ops {

@@ -50,6 +50,10 @@ pub(super) fn lower(source: Source<'_>, tokens: &[Token], templated: bool) -> Ve
     if let Some(op) = data::light_insert(source, tokens) {
         return vec![op];
     }
+    if is_comment(source, tokens) {
+        let kind = SchemaOp::Irrelevant { verb: "comment".to_owned(), object: "comment".to_owned(), name: None };
+        return vec![Op { span, kind }];
+    }
     if let Some(why) = too_large(source, tokens) {
         return vec![opaque(span, OpaqueReason::TooLarge, why)];
     }
@@ -70,6 +74,18 @@ pub(super) fn lower(source: Source<'_>, tokens: &[Token], templated: bool) -> Ve
             vec![opaque(span, OpaqueReason::Unsupported, format!("{head}: not understood at `{}`", clip(near)))]
         }
     }
+}
+
+/// `COMMENT ON kind name IS 'text'` is told by its tokens: dumps hold thousands of them.
+fn is_comment(source: Source<'_>, tokens: &[Token]) -> bool {
+    let word = |i: usize| tokens.get(i).filter(|t| t.kind == Kind::Word).and_then(|t| source.text.get(t.start..t.end)).unwrap_or("");
+    let [_, _, middle @ .., is, text] = tokens else { return false };
+    let named = middle.len() >= 2 && middle.iter().all(|t| matches!(t.kind, Kind::Word | Kind::Quoted | Kind::Symbol(b'.')));
+    named
+        && text.kind == Kind::Text
+        && source.text.get(is.start..is.end).is_some_and(|word| word.eq_ignore_ascii_case("is"))
+        && word(0).eq_ignore_ascii_case("comment")
+        && word(1).eq_ignore_ascii_case("on")
 }
 
 fn clip(text: &str) -> String {
