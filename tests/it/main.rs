@@ -1,4 +1,5 @@
 //! All integration tests, one binary.
 
 mod layout;
+mod postgres_reader;
 mod rules;

@@ -3,7 +3,7 @@
 
 mod lex;
 mod other;
-pub mod postgres;
+mod postgres;
 mod split;
 
 use super::Dialect;

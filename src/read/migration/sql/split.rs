@@ -284,3 +284,42 @@ impl Nest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pieces(text: &str) -> Vec<&str> {
+        split(text).pieces.iter().map(|piece| &text[piece.start..piece.end]).collect()
+    }
+
+    #[test]
+    fn semicolons_in_quotes_comments_and_bodies_do_not_split() {
+        assert_eq!(pieces("\u{feff}a ';' ; b E'\\';' ; c \";\" ;; d $x$;$y$;$x$"), ["a ';'", "b E'\\';'", "c \";\"", "d $x$;$y$;$x$"]);
+        assert_eq!(pieces("a /* ; /* ; */ ; */ b -- ;\n; c"), ["a /* ; /* ; */ ; */ b", "c"]);
+        assert_eq!(pieces("a U&'\\0061;' ; $1 ; x$y$z ; b"), ["a U&'\\0061;'", "$1", "x$y$z", "b"]);
+        let atomic = "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT CASE WHEN a THEN 1 END; SELECT 2; END";
+        assert_eq!(pieces(&format!("{atomic}; b")), [atomic, "b"]);
+        let rule = "CREATE OR REPLACE RULE r AS ON UPDATE TO t DO (SELECT 1; SELECT 2)";
+        assert_eq!(pieces(&format!("{rule}; b")), [rule, "b"]);
+        // Outside a rule an open parenthesis is a mistake of one statement alone.
+        assert_eq!(pieces("SELECT (1; b"), ["SELECT (1", "b"]);
+    }
+
+    #[test]
+    fn copy_data_and_harmless_commands_are_left_out() {
+        assert_eq!(pieces("COPY t FROM stdin;\n1\t'\n\\.\nb;\n\\echo 'x\n\\set a 1\nc"), ["COPY t FROM stdin", "b", "c"]);
+        assert_eq!(pieces("COPY t FROM stdin;\r\n;\r\n\\.\r\nb"), ["COPY t FROM stdin", "b"]);
+        assert_eq!(pieces("COPY t FROM stdin;"), ["COPY t FROM stdin"]);
+        assert_eq!(pieces("a \\; b \\gset x_\nc"), ["a", "b", "c"]);
+    }
+
+    #[test]
+    fn placeholders_become_words_of_the_same_length() {
+        let text = "SELECT ${a.b}, :n, :'s', :\"i\", x::int, a[1:n], y := 2, {{ v }}, %(p)s, @q@, $(r), é";
+        let split = split(text);
+        assert_eq!(split.text, "SELECT __a_b_, _n,  's',  \"i\", x::int, a[1:n], y := 2, ___v___, __p_s, _q_, __r_, é");
+        assert_eq!(split.text.len(), text.len());
+        assert!(split.pieces[0].templated);
+    }
+}

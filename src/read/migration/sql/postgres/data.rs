@@ -1,6 +1,6 @@
 //! `SELECT`, `INSERT`, `UPDATE`, `DELETE`, `MERGE`, `COPY` and `TRUNCATE` to ops.
 
-use squawk_syntax::SyntaxKind;
+use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::super::lex::{Kind, Lexer, Token};
 use super::super::split::Piece;
@@ -12,7 +12,7 @@ use crate::schema::name::{Name, RelName, fold_postgres};
 use crate::schema::op::{ConflictTarget, Delete, Expr, Insert, Op, OpaqueReason, SchemaOp, Update};
 use crate::source::Span;
 
-/// An INSERT of more tokens than this is read by its head alone.
+/// An INSERT of rows that hold more than literals is read by its head alone when it has more tokens than this.
 const LIGHT_INSERT_TOKENS: usize = 400;
 
 pub(super) fn lower(c: &mut Cursor<'_>) -> Ops {
@@ -70,7 +70,7 @@ fn writes_in_ctes(c: &Cursor<'_>) -> Vec<Op> {
         let kind = match node.kind() {
             SyntaxKind::UPDATE => SchemaOp::Update(Box::new(Update {
                 table: without_only(table.clone()),
-                set: Vec::new(),
+                set: set_columns(&node, origin),
                 predicate,
                 bounded: limited,
                 query: facts,
@@ -97,7 +97,7 @@ fn without_only(rel: RelName) -> RelName {
     if rel.schema.as_ref().is_some_and(|s| s.text == "only") { RelName { schema: None, name: rel.name } } else { rel }
 }
 
-fn where_of(node: &squawk_syntax::SyntaxNode, origin: usize) -> Option<Expr> {
+fn where_of(node: &SyntaxNode, origin: usize) -> Option<Expr> {
     let clause = node.children().find(|n| n.kind() == SyntaxKind::WHERE_CLAUSE)?;
     Some(expr::facts(&clause.first_child()?, origin))
 }
@@ -109,21 +109,25 @@ fn with_ctes(c: &Cursor<'_>, op: Op) -> Ops {
 }
 
 /// The node of the main statement.
-fn main_node(c: &Cursor<'_>, kind: SyntaxKind) -> Option<squawk_syntax::SyntaxNode> {
+fn main_node(c: &Cursor<'_>, kind: SyntaxKind) -> Option<SyntaxNode> {
     c.tree.children().find(|n| n.kind() == kind)
+}
+
+/// The columns that an UPDATE's SET assigns to.
+fn set_columns(update: &SyntaxNode, origin: usize) -> Vec<Name> {
+    let clause = update.children().find(|n| n.kind() == SyntaxKind::SET_CLAUSE);
+    let is_target =
+        |n: &SyntaxNode| n.kind() == SyntaxKind::COLUMN_NAME_REF && n.parent().is_some_and(|p| p.kind() == SyntaxKind::COLUMN_TARGET);
+    let name = |n: SyntaxNode| Some(Name::new(expr::path(&n)?.pop()?, expr::span_of(&n, origin)));
+    clause.into_iter().flat_map(|clause| clause.descendants()).filter(is_target).filter_map(name).collect()
 }
 
 fn update(c: &mut Cursor<'_>) -> Ops {
     c.need("update")?;
     let (table, _) = c.only_rel()?;
     let node = main_node(c, SyntaxKind::UPDATE)?;
-    let set_clause = node.children().find(|n| n.kind() == SyntaxKind::SET_CLAUSE)?;
+    let set = set_columns(&node, c.origin());
     let origin = c.origin();
-    let set = set_clause
-        .descendants()
-        .filter(|n| n.kind() == SyntaxKind::COLUMN_NAME_REF && n.parent().is_some_and(|p| p.kind() == SyntaxKind::COLUMN_TARGET))
-        .filter_map(|n| Some(Name::new(expr::path(&n)?.pop()?, expr::span_of(&n, origin))))
-        .collect();
     let update = Update { set, predicate: where_of(&node, origin), bounded: bounded::is(&node), query: c.whole_query(), table };
     c.skip_rest();
     with_ctes(c, Op { span: update.table.span(), kind: SchemaOp::Update(Box::new(update)) })
@@ -266,11 +270,8 @@ fn conflict(c: &mut Cursor<'_>) -> Option<ConflictTarget> {
     }
 }
 
-/// A long `INSERT … VALUES` from its tokens alone, so that a data load of megabytes costs no parse.
+/// An `INSERT … VALUES` of literals, or a long one, from its tokens alone, so that a data load of megabytes costs no parse.
 pub(super) fn light_insert(source: Source<'_>, tokens: &[Token]) -> Option<Op> {
-    if tokens.len() < LIGHT_INSERT_TOKENS {
-        return None;
-    }
     let word = |i: usize| tokens.get(i).and_then(|t| source.text.get(t.start..t.end)).unwrap_or("");
     if !word(0).eq_ignore_ascii_case("insert") || !word(1).eq_ignore_ascii_case("into") {
         return None;
@@ -302,6 +303,9 @@ pub(super) fn light_insert(source: Source<'_>, tokens: &[Token]) -> Option<Op> {
     if !word(at).eq_ignore_ascii_case("values") || !plain_rows(source.text, &tokens[at + 1..]) {
         return None;
     }
+    if tokens.len() < LIGHT_INSERT_TOKENS && !literal_rows(source.text, &tokens[at + 1..]) {
+        return None;
+    }
     let rows = Some(count_rows(source.text, &tokens[at..]));
     Some(Op { span: table.span(), kind: SchemaOp::Insert(Box::new(Insert { table, columns, rows, query: None, conflict: None })) })
 }
@@ -322,15 +326,39 @@ fn plain_rows(text: &str, tokens: &[Token]) -> bool {
                 Some(less) => depth = less,
                 None => return false,
             },
-            Kind::Symbol(b',') if depth == 0 && std::mem::replace(&mut expects_row, true) => {
-                return false;
-            }
+            Kind::Symbol(b',') if depth == 0 && !expects_row => expects_row = true,
             Kind::Word if text.get(token.start..token.end).unwrap_or("").eq_ignore_ascii_case("select") => return false,
             _ if depth == 0 => return false,
             _ => {}
         }
     }
     depth == 0 && !expects_row
+}
+
+/// Whether the rows hold literals between single commas and nothing else: then there is nothing for the parser to refuse.
+fn literal_rows(text: &str, tokens: &[Token]) -> bool {
+    let mut inside = false;
+    let mut expects_value = false;
+    tokens.iter().all(|token| match token.kind {
+        Kind::Symbol(b'(') if !inside => {
+            (inside, expects_value) = (true, true);
+            true
+        }
+        Kind::Symbol(b')') if inside && !expects_value => {
+            inside = false;
+            true
+        }
+        // `plain_rows` has looked at the commas between rows.
+        Kind::Symbol(b',') if !inside => true,
+        Kind::Symbol(b',') => !std::mem::replace(&mut expects_value, true),
+        Kind::Text | Kind::Number => inside && std::mem::replace(&mut expects_value, false),
+        Kind::Word => {
+            let word = text.get(token.start..token.end).unwrap_or("");
+            let literal = ["null", "true", "false", "default"].iter().any(|literal| word.eq_ignore_ascii_case(literal));
+            literal && inside && std::mem::replace(&mut expects_value, false)
+        }
+        _ => false,
+    })
 }
 
 fn copy(c: &mut Cursor<'_>) -> Ops {

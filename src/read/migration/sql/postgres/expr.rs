@@ -41,7 +41,7 @@ pub(super) fn facts(node: &SyntaxNode, origin: usize) -> Expr {
     Expr {
         span: span_of(node, origin),
         text: collapse(&node.text().to_string()),
-        volatility: volatility.max(clock_literal(node)),
+        volatility: volatility.max(of_subqueries(node)),
         is_null: is_null(&bare),
         is_literal,
         columns,
@@ -91,7 +91,9 @@ pub(super) fn column_path(node: &SyntaxNode) -> Option<Vec<String>> {
     let parent = node.parent();
     let first_of_call = parent.as_ref().is_some_and(|p| p.kind() == SyntaxKind::CALL_EXPR && p.first_child().as_ref() == Some(node));
     let inside_path = parent.as_ref().is_some_and(|p| p.kind() == SyntaxKind::FIELD_EXPR);
-    if first_of_call || inside_path || is_session_value(node) { None } else { path(node) }
+    // `geometry(Point)`: what modifies a type looks like a column.
+    let in_type = node.ancestors().skip(1).take(3).any(|n| ast::Type::can_cast(n.kind()));
+    if first_of_call || inside_path || in_type || is_session_value(node) { None } else { path(node) }
 }
 
 /// `CURRENT_TIMESTAMP`, `SESSION_USER` and their like: keywords that read the session, without parentheses.
@@ -134,13 +136,10 @@ fn volatility_of(name: &[String]) -> Volatility {
     }
 }
 
-/// `'now'::timestamp` and `'today'::date` are constants when parsed, but a stable cast from text otherwise; never a rewrite.
-fn clock_literal(node: &SyntaxNode) -> Volatility {
-    if node.descendants().any(|n| matches!(n.kind(), SyntaxKind::SELECT | SyntaxKind::COMPOUND_SELECT)) {
-        Volatility::Unknown
-    } else {
-        Volatility::Immutable
-    }
+/// What a subquery gives depends on the rows it reads, which the catalog does not know.
+fn of_subqueries(node: &SyntaxNode) -> Volatility {
+    let reads = node.descendants().any(|n| matches!(n.kind(), SyntaxKind::SELECT | SyntaxKind::COMPOUND_SELECT));
+    if reads { Volatility::Unknown } else { Volatility::Immutable }
 }
 
 /// The expression under its parentheses, and under its casts when `casts`.
@@ -165,17 +164,15 @@ fn is_signed_number(node: &SyntaxNode) -> bool {
 
 /// The operator of a binary expression, in lower case.
 pub(super) fn operator(node: &SyntaxNode) -> String {
-    let mut operands = node.children().filter(|child| ast::Expr::can_cast(child.kind()));
-    let (Some(left), Some(right)) = (operands.next(), operands.last()) else { return String::new() };
-    let between = (left.text_range().end(), right.text_range().start());
-    node.descendants_with_tokens()
-        .filter_map(|element| element.into_token())
-        .skip_while(|token| token.text_range().start() < between.0)
-        .take_while(|token| token.text_range().end() <= between.1)
-        .filter(|token| !token.kind().is_trivia())
-        .map(|token| token.text().to_ascii_lowercase())
-        .collect::<Vec<_>>()
-        .join(" ")
+    let mut words = Vec::new();
+    for child in node.children_with_tokens() {
+        if let Some(token) = child.as_token().filter(|token| !token.kind().is_trivia()) {
+            words.push(token.text().to_ascii_lowercase());
+        } else if let Some(node) = child.as_node().filter(|node| !ast::Expr::can_cast(node.kind())) {
+            words.push(collapse(&text_of(node)).to_ascii_lowercase());
+        }
+    }
+    words.join(" ")
 }
 
 /// Both sides of a binary expression.

@@ -25,25 +25,27 @@ pub(super) fn literal_text(text: &str, token: Token) -> Option<(usize, usize, Co
     }
 }
 
-/// A doubled quote becomes a blank and a quote, the blank on its outer side.
+/// A doubled quote becomes a quote and a blank on its outer side; one doubled twice, inside a nested literal, stays doubled.
 fn unescape(inner: &str, backslashes: bool) -> Cow<'_, str> {
     let escapes = inner.contains("''") || (backslashes && inner.contains('\\'));
     if !escapes {
         return Cow::Borrowed(inner);
     }
     let mut bytes = inner.as_bytes().to_vec();
-    let mut open = false;
+    let is_quote = |bytes: &[u8], i: usize| bytes.get(i + 1) == Some(&b'\'') && (bytes[i] == b'\'' || (backslashes && bytes[i] == b'\\'));
+    let (mut open, mut nested_open) = (false, false);
     let mut i = 0;
     while i + 1 < bytes.len() {
-        let doubled = bytes[i] == b'\'' && bytes[i + 1] == b'\'';
-        let escaped = backslashes && bytes[i] == b'\\';
-        if doubled || (escaped && bytes[i + 1] == b'\'') {
-            let (first, second) = if open { (b'\'', b' ') } else { (b' ', b'\'') };
-            (bytes[i], bytes[i + 1]) = (first, second);
-            open = !open;
+        if open && is_quote(&bytes, i) && i + 3 < bytes.len() && is_quote(&bytes, i + 2) {
+            bytes[i..i + 4].copy_from_slice(if nested_open { b"''  " } else { b"  ''" });
+            nested_open = !nested_open;
+            i += 4;
+        } else if is_quote(&bytes, i) {
+            bytes[i..i + 2].copy_from_slice(if open { b"' " } else { b" '" });
+            (open, nested_open) = (!open, false);
             i += 2;
-        } else if escaped && bytes[i + 1].is_ascii() {
-            (bytes[i], bytes[i + 1]) = (b' ', b' ');
+        } else if backslashes && bytes[i] == b'\\' && bytes[i + 1].is_ascii() {
+            bytes[i..i + 2].copy_from_slice(b"  ");
             i += 2;
         } else {
             i += 1;

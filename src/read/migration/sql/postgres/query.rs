@@ -14,8 +14,10 @@ use crate::source::Span;
 /// `origin` is where the parsed text begins in the file.
 pub(super) fn facts(node: &SyntaxNode, origin: usize) -> Query {
     let mut reader = Reader { origin, ..Reader::default() };
+    // A WITH clause around the query names CTEs too.
+    let root = node.ancestors().last().unwrap_or_else(|| node.clone());
     let ctes: HashSet<String> =
-        node.descendants().filter(|n| n.kind() == SyntaxKind::CTE_NAME).filter_map(|n| expr::path(&n)?.pop()).collect();
+        root.descendants().filter(|n| n.kind() == SyntaxKind::CTE_NAME).filter_map(|n| expr::path(&n)?.pop()).collect();
     for relation in node.descendants() {
         reader.relation(&relation, &ctes);
     }
@@ -69,6 +71,7 @@ impl Reader {
                     self.query.functions.push(function);
                 }
             }
+            SyntaxKind::TABLE => self.query.star = true,
             SyntaxKind::FIELD_EXPR if last_token_is_star(node) => self.query.star = true,
             SyntaxKind::TARGET if node.text().to_string().trim() == "*" => self.query.star = true,
             SyntaxKind::NAME_REF | SyntaxKind::FIELD_EXPR => {

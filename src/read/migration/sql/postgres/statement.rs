@@ -16,9 +16,9 @@ use crate::source::Span;
 
 const MAX_BYTES: usize = 1 << 20;
 const MAX_TOKENS: usize = 200_000;
-/// Nesting the parser's recursion survives in a thread with 2 MB of stack, in a debug build, with room to spare.
-const MAX_DEPTH: usize = 64;
-/// Operators in one chain: each adds a level to the tree.
+/// A debug build of the parser overflows 2 MB of stack at some 600 nested calls or subqueries; 320 were measured to be safe.
+const MAX_DEPTH: usize = 128;
+/// Operators on one path of the tree: each adds a level to it. 5,000 were measured to be safe.
 const MAX_OPERATORS: usize = 2_000;
 
 /// Words that join two operands, or stand before one.
@@ -50,6 +50,10 @@ pub(super) fn lower(source: Source<'_>, tokens: &[Token], templated: bool) -> Ve
     if let Some(op) = data::light_insert(source, tokens) {
         return vec![op];
     }
+    if is_comment(source, tokens) {
+        let kind = SchemaOp::Irrelevant { verb: "comment".to_owned(), object: "comment".to_owned(), name: None };
+        return vec![Op { span, kind }];
+    }
     if let Some(why) = too_large(source, tokens) {
         return vec![opaque(span, OpaqueReason::TooLarge, why)];
     }
@@ -70,6 +74,18 @@ pub(super) fn lower(source: Source<'_>, tokens: &[Token], templated: bool) -> Ve
             vec![opaque(span, OpaqueReason::Unsupported, format!("{head}: not understood at `{}`", clip(near)))]
         }
     }
+}
+
+/// `COMMENT ON kind name IS 'text'` is told by its tokens: dumps hold thousands of them.
+fn is_comment(source: Source<'_>, tokens: &[Token]) -> bool {
+    let word = |i: usize| tokens.get(i).filter(|t| t.kind == Kind::Word).and_then(|t| source.text.get(t.start..t.end)).unwrap_or("");
+    let [_, _, middle @ .., is, text] = tokens else { return false };
+    let named = middle.len() >= 2 && middle.iter().all(|t| matches!(t.kind, Kind::Word | Kind::Quoted | Kind::Symbol(b'.')));
+    named
+        && text.kind == Kind::Text
+        && source.text.get(is.start..is.end).is_some_and(|word| word.eq_ignore_ascii_case("is"))
+        && word(0).eq_ignore_ascii_case("comment")
+        && word(1).eq_ignore_ascii_case("on")
 }
 
 fn clip(text: &str) -> String {
@@ -109,31 +125,45 @@ fn too_large(source: Source<'_>, tokens: &[Token]) -> Option<String> {
     if tokens.len() > MAX_TOKENS {
         return Some(format!("a statement of {} tokens", tokens.len()));
     }
-    let (mut depth, mut deepest, mut chain, mut longest) = (0usize, 0usize, 0usize, 0usize);
-    for token in tokens {
-        match token.kind {
-            Kind::Symbol(b'(' | b'[') => depth += 1,
-            Kind::Symbol(b')' | b']') => depth = depth.saturating_sub(1),
-            Kind::Symbol(b',' | b';') => chain = 0,
-            Kind::Symbol(_) => chain += 1,
-            Kind::Word => {
-                let word = source.text.get(token.start..token.end).unwrap_or("");
-                if word.eq_ignore_ascii_case("case") {
-                    depth += 1;
-                } else if word.eq_ignore_ascii_case("end") {
-                    depth = depth.saturating_sub(1);
-                }
-                chain += usize::from(CHAINING.iter().any(|chaining| word.eq_ignore_ascii_case(chaining)));
-            }
-            _ => {}
-        }
-        deepest = deepest.max(depth);
-        longest = longest.max(chain);
-    }
+    let (deepest, longest) = shape(source, tokens);
     if deepest > MAX_DEPTH {
         return Some(format!("a statement nested {deepest} levels deep"));
     }
     (longest > MAX_OPERATORS).then(|| format!("an expression of {longest} operators"))
+}
+
+/// How deep the tokens nest, prefix operators counted as levels, and how many operators lie on one path of the tree.
+fn shape(source: Source<'_>, tokens: &[Token]) -> (usize, usize) {
+    let (mut deepest, mut longest) = (0usize, 0usize);
+    // For each open level: what it adds to the depth, and the operators before it.
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    let (mut depth, mut below) = (0usize, 0usize);
+    // Operators one after the other, and operators since the last comma of this level.
+    let (mut run, mut chain) = (0usize, 0usize);
+    for token in tokens {
+        let word = if token.kind == Kind::Word { source.text.get(token.start..token.end).unwrap_or("") } else { "" };
+        let opens = matches!(token.kind, Kind::Symbol(b'(' | b'[')) || word.eq_ignore_ascii_case("case");
+        let closes = matches!(token.kind, Kind::Symbol(b')' | b']')) || word.eq_ignore_ascii_case("end");
+        if opens {
+            open.push((run + 1, chain));
+            (depth, below) = (depth + run + 1, below + chain);
+            (run, chain) = (0, 0);
+        } else if closes {
+            if let Some((levels, before)) = open.pop() {
+                (depth, below, chain) = (depth - levels, below - before, before);
+            }
+            run = 0;
+        } else if matches!(token.kind, Kind::Symbol(b',' | b';')) {
+            (run, chain) = (0, 0);
+        } else if matches!(token.kind, Kind::Symbol(_)) || CHAINING.iter().any(|chaining| word.eq_ignore_ascii_case(chaining)) {
+            (run, chain) = (run + 1, chain + 1);
+        } else {
+            run = 0;
+        }
+        deepest = deepest.max(depth + run);
+        longest = longest.max(below + chain);
+    }
+    (deepest, longest)
 }
 
 pub(super) fn single(span: Span, kind: SchemaOp) -> Ops {
