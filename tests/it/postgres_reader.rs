@@ -149,6 +149,20 @@ fn a_long_insert_is_read_by_its_head() {
 }
 
 #[test]
+fn writes_in_a_with_clause_are_ops_of_their_own() {
+    let writes = |text: &str| {
+        let kind = |op: &Op| serde_json::to_value(&op.kind).unwrap()["op"].as_str().unwrap().to_owned();
+        read(text)[0].ops.iter().map(kind).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        writes("WITH a AS (UPDATE ONLY t SET x = 1 RETURNING *), b AS (DELETE FROM u RETURNING *) SELECT 1"),
+        ["update", "delete", "select"]
+    );
+    assert_eq!(writes("WITH a AS (MERGE INTO t USING u ON true WHEN MATCHED THEN DELETE RETURNING *) SELECT 1"), ["merge", "select"]);
+    assert_eq!(writes("WITH a AS (INSERT INTO t VALUES (1) RETURNING *) DELETE FROM t"), ["insert", "delete"]);
+}
+
+#[test]
 fn only_regions_are_read() {
     let text = "DROP TABLE a;\n-- down\nDROP TABLE b;\nDROP TABLE c";
     let at = text.find("-- down").unwrap();
@@ -159,7 +173,7 @@ fn only_regions_are_read() {
 
 #[test]
 fn what_is_not_sql_is_never_passed_over() {
-    use OpaqueReason::{Dynamic, External, Syntax};
+    use OpaqueReason::{Dynamic, External, Syntax, Unsupported};
     for (text, expected) in [
         ("ALTER TABLE t ADD COLUM x int y;", Syntax),
         ("SELECT 'abc", Syntax),
@@ -170,6 +184,9 @@ fn what_is_not_sql_is_never_passed_over() {
         ("INSERT INTO t VALUES (1 2);", Syntax),
         ("INSERT INTO t VALUES (1) (2);", Syntax),
         ("INSERT INTO t VALUES (1), ;", Syntax),
+        ("ALTER TABLE ALL IN TABLESPACE a SET TABLESPACE b;", Unsupported),
+        ("DROP COLLATION c CASCADE;", Unsupported),
+        ("CREATE SCHEMA s CREATE TABLE t (a int);", Unsupported),
         ("${statement};", Dynamic),
         ("\\i other.sql", External),
         ("\\ir other.sql", External),

@@ -2,7 +2,8 @@
 
 use super::constraint::{self, Attributes};
 use super::cursor::Cursor;
-use super::statement::{Ops, irrelevant};
+use super::misc;
+use super::statement::Ops;
 use super::table;
 use crate::schema::name::{Name, RelName};
 use crate::schema::op::{AlterTable, Op, ReplicaIdentity, SchemaOp, TableAction};
@@ -12,8 +13,7 @@ pub(super) fn lower(c: &mut Cursor<'_>) -> Ops {
     c.eat("foreign");
     c.need("table")?;
     if c.eat("all in tablespace") {
-        c.skip_rest();
-        return irrelevant(c.span_at(0), "alter", "tablespace", None);
+        return misc::every_object(c);
     }
     let if_exists = c.if_exists();
     let (table, only) = c.only_rel()?;

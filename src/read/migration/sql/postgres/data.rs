@@ -60,9 +60,12 @@ fn writes_in_ctes(c: &Cursor<'_>) -> Vec<Op> {
         if !in_cte {
             continue;
         }
-        let target = node
-            .children()
-            .find(|n| matches!(n.kind(), SyntaxKind::RELATION_NAME | SyntaxKind::RELATION_NAME_REF | SyntaxKind::TABLE_NAME_REF));
+        let target = node.children().find(|n| {
+            matches!(
+                n.kind(),
+                SyntaxKind::RELATION_NAME | SyntaxKind::TABLE_RELATION_NAME | SyntaxKind::RELATION_NAME_REF | SyntaxKind::TABLE_NAME_REF
+            )
+        });
         let Some(table) = target.and_then(|n| query::rel_name(&n, origin)) else { continue };
         let facts = query::facts(&node, origin);
         let predicate = where_of(&node, origin);
@@ -85,6 +88,7 @@ fn writes_in_ctes(c: &Cursor<'_>) -> Vec<Op> {
                 query: Some(facts),
                 conflict: None,
             })),
+            SyntaxKind::MERGE => SchemaOp::Merge { table: without_only(table.clone()), query: facts },
             _ => continue,
         };
         ops.push(Op { span: table.span(), kind });

@@ -1,7 +1,8 @@
 //! `CREATE`, `ALTER` and `DROP INDEX` to ops.
 
 use super::cursor::Cursor;
-use super::statement::{Ops, irrelevant, single};
+use super::misc;
+use super::statement::{Ops, single};
 use crate::schema::name::Name;
 use crate::schema::op::{CreateIndex, IndexAction, Op, SchemaOp};
 
@@ -72,8 +73,7 @@ fn keys(c: &mut Cursor<'_>, index: &mut CreateIndex) -> Option<()> {
 pub(super) fn alter(c: &mut Cursor<'_>) -> Ops {
     c.need("index")?;
     if c.eat("all in tablespace") {
-        c.skip_rest();
-        return irrelevant(c.span_at(0), "alter", "tablespace", None);
+        return misc::every_object(c);
     }
     let if_exists = c.if_exists();
     let index = c.rel()?;

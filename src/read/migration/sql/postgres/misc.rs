@@ -52,12 +52,23 @@ pub(super) fn other(c: &mut Cursor<'_>, verb: &str) -> Ops {
         !matches!(object, "system" | "cast" | "operator" | "large object" | "transform" | "user mapping") && !c.at("(") && !c.at("for");
     let name = if named { c.rel() } else { None };
     c.skip_rest();
+    if verb == "drop" && c.text_at(c.pos.saturating_sub(1)).eq_ignore_ascii_case("cascade") {
+        let detail = format!("DROP {} … CASCADE drops whatever uses it, columns and tables included", object.to_uppercase());
+        return Some(vec![opaque(head, OpaqueReason::Unsupported, detail)]);
+    }
     let object = match object.rsplit(' ').next() {
         Some("language") => "language",
         Some("conversion") => "conversion",
         _ => object,
     };
     irrelevant(name.as_ref().map_or(head, RelName::span), verb, object, name)
+}
+
+/// `ALTER TABLE ALL IN TABLESPACE … SET TABLESPACE`: which tables it rewrites only the server knows.
+pub(super) fn every_object(c: &mut Cursor<'_>) -> Ops {
+    let span = c.span_from(0);
+    c.skip_rest();
+    Some(vec![opaque(span, OpaqueReason::Unsupported, "moves every object of a tablespace, and names none")])
 }
 
 pub(super) fn drop(c: &mut Cursor<'_>) -> Ops {

@@ -2,7 +2,8 @@
 
 use super::alter_table::{Common, common};
 use super::cursor::Cursor;
-use super::statement::{Ops, irrelevant, single};
+use super::misc;
+use super::statement::{Ops, single};
 use crate::schema::op::{CreateView, SchemaOp, ViewAction};
 
 pub(super) fn create(c: &mut Cursor<'_>, or_replace: bool, temporary: bool) -> Ops {
@@ -34,8 +35,7 @@ pub(super) fn alter(c: &mut Cursor<'_>) -> Ops {
     let materialized = c.eat("materialized");
     c.need("view")?;
     if c.eat("all in tablespace") {
-        c.skip_rest();
-        return irrelevant(c.span_at(0), "alter", "tablespace", None);
+        return misc::every_object(c);
     }
     c.if_exists();
     let view = c.rel()?;
