@@ -9,3 +9,4 @@ pub mod rule;
 pub mod schema;
 pub mod settings;
 pub mod source;
+pub mod usage;
