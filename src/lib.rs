@@ -1,12 +1,48 @@
-//! holdshort: one change in, CLEARED or HOLD out, with the evidence for it.
+//! holdshort: one change in, CLEARED or HOLD out, with the evidence for it. The seven hops of the data are `check` below.
 
 pub mod change;
+pub mod cli;
+pub mod command;
 pub mod detect;
 pub mod error;
 pub mod finding;
 pub mod read;
+pub mod report;
 pub mod rule;
 pub mod schema;
 pub mod settings;
 pub mod source;
 pub mod usage;
+pub mod verdict;
+
+use change::ChangeSet;
+use detect::Inspection;
+use error::Error;
+use rule::Rule;
+use settings::Settings;
+use source::SourceMap;
+use verdict::Outcome;
+
+/// One change, judged: facts, then steps, then findings, then gates.
+pub fn inspect(change: ChangeSet, settings: Settings, rules: &[Rule]) -> Result<Outcome, Error> {
+    let inspection = gather(change, settings)?;
+    let findings = detect::run(&inspection, rules);
+    Ok(verdict::judge(inspection, findings, rules))
+}
+
+/// Everything that is read of a change before any rule looks at it.
+pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error> {
+    let mut sources = SourceMap::default();
+    let facts = read::change(&change, &settings, &mut sources)?;
+    let timelines = schema::timeline::build(&facts.base_units, &facts.head_units, &settings, &sources);
+    Ok(Inspection {
+        settings,
+        change,
+        sources,
+        base_units: facts.base_units,
+        head_units: facts.head_units,
+        timelines,
+        unread: facts.unread,
+        skipped: facts.skipped,
+    })
+}

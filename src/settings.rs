@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::{ChangeSet, Snapshot, Text};
+use crate::error::{Error, PolicyError};
 use crate::finding::{Gate, Severity};
 use crate::read::migration::{Dialect, Framework};
+use crate::source::LineIndex;
 
 /// Where the check runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -31,6 +34,20 @@ pub struct Policy {
     /// Gate id → phase → requirement.
     pub gates: BTreeMap<Gate, BTreeMap<Phase, Requirement>>,
     pub usage: UsagePolicy,
+    pub suppressions: Vec<AcceptedRisk>,
+}
+
+/// A risk that was accepted in writing: findings of one rule in some files do not hold.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AcceptedRisk {
+    pub rule: String,
+    /// Glob over paths from the root of the repository.
+    pub path: String,
+    pub because: String,
+    /// The last day it counts, `YYYY-MM-DD`.
+    #[serde(default)]
+    pub until: Option<String>,
 }
 
 /// Names migrations that would not be found or would be read wrongly.
@@ -101,12 +118,123 @@ pub struct UsagePolicy {
 pub struct Settings {
     pub phase: Phase,
     pub policy: Policy,
-    /// Whose revision the policy was read from: `base`, `head`, `--policy FILE`, `built in`.
-    pub policy_origin: String,
+    /// Whose revision the policy was read from.
+    pub policy_origin: PolicyOrigin,
+    /// The day the check is made for, `YYYY-MM-DD`: suppressions run out by it. Never printed.
+    pub today: String,
+    /// The migrations are checked alone: the database has tables they do not show.
+    pub history_unknown: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PolicyOrigin {
+    /// No policy file there: every default applies.
+    BuiltIn,
+    /// `holdshort.yaml` at base: a change under inspection cannot clear itself.
+    Base,
+    /// `holdshort.yaml` at head, in the `push` phase.
+    Head,
+    /// `--policy FILE`.
+    File,
 }
 
 impl Settings {
     pub fn builtin(phase: Phase) -> Self {
-        Settings { phase, policy: Policy::default(), policy_origin: "built in".to_owned() }
+        let today = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date().to_string();
+        Settings { phase, policy: Policy::default(), policy_origin: PolicyOrigin::BuiltIn, today, history_unknown: false }
+    }
+}
+
+/// Settings of one check: the policy is read from base in `merge` and `deploy`, from head in `push`.
+pub fn load(change: &ChangeSet, phase: Phase) -> Result<Settings, Error> {
+    let (tree, policy_origin): (&Snapshot, _) = match phase {
+        Phase::Push => (&change.head_tree, PolicyOrigin::Head),
+        Phase::Merge | Phase::Deploy => (&change.base_tree, PolicyOrigin::Base),
+    };
+    let text = match tree.read_path(POLICY_FILE)? {
+        None => return Ok(Settings::builtin(phase)),
+        Some(Text::Utf8(text)) => text,
+        Some(other) => return Err(unreadable(&other).into()),
+    };
+    Ok(Settings { policy: parse_policy(POLICY_FILE, &text)?, policy_origin, ..Settings::builtin(phase) })
+}
+
+fn unreadable(text: &Text) -> PolicyError {
+    PolicyError {
+        path: POLICY_FILE.to_owned(),
+        position: None,
+        message: format!("the policy file cannot be read as text ({text:?})"),
+        help: Some("make it a regular UTF-8 file".to_owned()),
+    }
+}
+
+/// Reads a policy file. An empty file is a policy without keys.
+pub fn parse_policy(path: &str, text: &str) -> Result<Policy, PolicyError> {
+    let bare = text.trim_start_matches('\u{feff}');
+    if bare.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+        return Ok(Policy::default());
+    }
+    let policy: Policy = serde_yaml::from_str(bare).map_err(|error| {
+        let position = error.location().map(|at| LineIndex::new(text).position(text, at.index() + text.len() - bare.len()));
+        let message = error.to_string();
+        let help = message
+            .contains("unknown field")
+            .then(|| "keys that are not known are errors, so that a misspelt one is not passed over".to_owned());
+        PolicyError { path: path.to_owned(), position, message, help }
+    })?;
+    validate(path, &policy)?;
+    Ok(policy)
+}
+
+/// What the types cannot say: dates are dates, globs are globs, reasons are given.
+fn validate(path: &str, policy: &Policy) -> Result<(), PolicyError> {
+    let error = |message: String| PolicyError { path: path.to_owned(), position: None, message, help: None };
+    for accepted in &policy.suppressions {
+        if let Some(until) = accepted.until.as_deref().filter(|until| until.parse::<jiff::civil::Date>().is_err()) {
+            return Err(error(format!("suppression of {}: `{until}` is not a date, write YYYY-MM-DD", accepted.rule)));
+        }
+        globset::Glob::new(&accepted.path).map_err(|problem| error(format!("suppression of {}: {problem}", accepted.rule)))?;
+        if accepted.because.split_whitespace().count() < 2 {
+            return Err(error(format!("suppression of {}: `because` must give a reason", accepted.rule)));
+        }
+    }
+    for glob in &policy.usage.exclude {
+        globset::Glob::new(glob).map_err(|problem| error(format!("usage.exclude: {problem}")))?;
+    }
+    Ok(())
+}
+
+/// Every rule the policy names must exist.
+pub fn check_rule_ids(policy: &Policy, rules: &[crate::rule::Rule]) -> Result<(), PolicyError> {
+    let named = policy.rules.keys().chain(policy.suppressions.iter().map(|accepted| &accepted.rule));
+    for id in named {
+        if !rules.iter().any(|rule| rule.id == *id) {
+            let close = crate::rule::load::suggest(id, rules.iter().map(|rule| rule.id.as_str()));
+            return Err(PolicyError {
+                path: POLICY_FILE.to_owned(),
+                position: None,
+                message: format!("there is no rule `{id}`"),
+                help: Some(close.map_or("`holdshort rules` lists all".to_owned(), |close| format!("did you mean `{close}`?"))),
+            });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_misspelt_key_is_an_error_with_its_place() {
+        let error = parse_policy("holdshort.yaml", "rules:\n  lock/x:\n    severty: off\n").unwrap_err();
+        assert!(error.message.contains("severty"), "{error}");
+        assert_eq!(error.position.map(|p| p.line), Some(3));
+    }
+
+    #[test]
+    fn an_empty_policy_has_every_default() {
+        assert_eq!(parse_policy("p", "# nothing\n").unwrap(), Policy::default());
     }
 }

@@ -4,6 +4,7 @@ pub mod git;
 pub mod range;
 pub mod tree;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -42,6 +43,132 @@ pub enum Revision {
     Directory,
     /// Nothing: the base of a first commit.
     Empty,
+}
+
+/// Opens the change a request asks for.
+pub fn open(request: &range::Request) -> Result<ChangeSet, ChangeError> {
+    let git_dir = request.env.get("GIT_DIR").map(String::as_str).filter(|_| request.path == std::path::Path::new("."));
+    match git::open(&request.path, git_dir)? {
+        Some(repo) => {
+            let range = range::choose(request, &repo)?;
+            open_range(repo, range)
+        }
+        None => open_directories(request),
+    }
+}
+
+/// Opens the change of one ref that is being pushed; `None` when what is pushed is no commit.
+pub fn open_pushed(request: &range::Request, remote: &str, pushed: &range::PushedRef) -> Result<Option<ChangeSet>, ChangeError> {
+    let Some(repo) = git::open(&request.path, request.env.get("GIT_DIR").map(String::as_str))? else { return Err(no_repository(request)) };
+    if repo.resolve(&pushed.local_oid).is_err() {
+        return Ok(None);
+    }
+    let range = range::of_push(&repo, remote, pushed)?;
+    open_range(repo, range).map(Some)
+}
+
+fn open_range(repo: git::Repo, range: range::Range) -> Result<ChangeSet, ChangeError> {
+    let resolve = |revision: &str| repo.resolve(revision).map_err(|why| range::unresolved(&repo, revision, why));
+    let tip = range.head.as_deref().unwrap_or("HEAD");
+    let head = if range.head.is_none() && repo.is_unborn() { None } else { Some(resolve(tip)?) };
+    let mut base = range.base.as_deref().map(&resolve).transpose()?;
+    if let (true, Some(from), Some(to)) = (range.merge_base, &base, &head) {
+        base = match repo.merge_base(&from.id, &to.id) {
+            Some(ancestor) => Some(resolve(&ancestor)?),
+            None if repo.is_shallow() => return Err(range::shallow(&format!("the merge base of {} and {}", from.id, to.id), None)),
+            None => {
+                let message = format!("{} and {} have no common ancestor", from.id, to.id);
+                return Err(ChangeError::new(
+                    message,
+                    "name a base that head descends from, or use --deployed to compare unrelated revisions",
+                ));
+            }
+        };
+    }
+    let dirty = range.head.is_none() && repo.is_dirty()?;
+    let base_tree = base.as_ref().map(|base| base.tree.as_str());
+    let base_entries = base_tree.map(|tree| repo.entries(tree)).transpose()?.unwrap_or_default();
+    let (files, head_entries) = match &head {
+        Some(head) if !dirty => (repo.diff(base_tree, &head.tree)?, repo.entries(&head.tree)?),
+        _ => {
+            let files = repo.diff_worktree(base_tree)?;
+            let entries = worktree_entries(&repo, &base_entries, &files)?;
+            (files, entries)
+        }
+    };
+    let mut notices = Vec::new();
+    if dirty {
+        notices.push("uncommitted work is included; pass --head HEAD to leave it out".to_owned());
+    }
+    if files.is_empty() {
+        notices.push("base and head have the same files: there is nothing to check".to_owned());
+    }
+    let commits = head.as_ref().map(|head| repo.commits(base.as_ref().map(|base| base.id.as_str()), &head.id)).unwrap_or_default();
+    let revision = |at: git::Resolved| Revision::Commit { id: at.id, tree: at.tree, committed: at.committed };
+    let head_revision = match head {
+        Some(head) if !dirty => revision(head),
+        head => Revision::Worktree { head: head.map(|head| head.id) },
+    };
+    let repo = Rc::new(repo);
+    Ok(ChangeSet {
+        base: base.map_or(Revision::Empty, revision),
+        head: head_revision,
+        origin: range.origin,
+        base_tree: Snapshot { entries: base_entries, git: Some(repo.clone()) },
+        head_tree: Snapshot { entries: head_entries, git: Some(repo) },
+        files,
+        commits,
+        notices,
+    })
+}
+
+/// The base's entries with every changed file taken from the disk.
+fn worktree_entries(repo: &git::Repo, base: &[Entry], files: &[ChangedFile]) -> Result<Vec<Entry>, ChangeError> {
+    let Some(root) = repo.workdir() else { return Ok(base.to_vec()) };
+    let mut gone: BTreeSet<&str> = BTreeSet::new();
+    let mut entries = Vec::new();
+    for file in files {
+        gone.insert(&file.path);
+        gone.extend(file.old_path.as_deref());
+        if file.status == FileStatus::Deleted {
+            continue;
+        }
+        let path = root.join(&file.path);
+        let Ok(meta) = std::fs::symlink_metadata(&path) else { continue };
+        let kind = if tree::passes_a_link(root, &file.path) { EntryKind::Symlink } else { tree::entry_kind(&meta) };
+        entries.push(Entry { path: file.path.clone(), kind, blob: Blob::Disk(path) });
+    }
+    entries.extend(base.iter().filter(|entry| !gone.contains(entry.path.as_str())).cloned());
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(entries)
+}
+
+fn no_repository(request: &range::Request) -> ChangeError {
+    ChangeError::new(
+        format!("{} is not in a git repository", request.path.display()),
+        "run it inside a repository, or compare two directories: `holdshort check --base OLD_DIRECTORY NEW_DIRECTORY`",
+    )
+}
+
+/// No git: PATH is what would be rolled out, `--base` a directory with what runs now.
+fn open_directories(request: &range::Request) -> Result<ChangeSet, ChangeError> {
+    if !request.path.is_dir() || request.head.is_some() || request.deployed.is_some() {
+        return Err(no_repository(request));
+    }
+    let Some(base) = &request.base else { return Err(no_repository(request)) };
+    let base_tree = tree::read_directory(std::path::Path::new(base))?;
+    let head_tree = tree::read_directory(&request.path)?;
+    let files = tree::compare_texts(&base_tree, &head_tree)?;
+    Ok(ChangeSet {
+        base: Revision::Directory,
+        head: Revision::Directory,
+        origin: "two directories".to_owned(),
+        base_tree,
+        head_tree,
+        files,
+        commits: Vec::new(),
+        notices: Vec::new(),
+    })
 }
 
 impl Revision {

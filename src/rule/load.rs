@@ -1,1 +1,116 @@
-//! Rule files in, checked rules out.
+//! Rule files in, checked rules out. Loading is strict: what a rule file says is what the tool does.
+
+use std::collections::BTreeSet;
+
+use super::Rule;
+use crate::detect::DETECTORS;
+use crate::error::PolicyError;
+use crate::source::LineIndex;
+
+mod embedded {
+    include!(concat!(env!("OUT_DIR"), "/rules.rs"));
+}
+
+/// Families a built-in rule may belong to.
+pub const FAMILIES: [&str; 11] =
+    ["schema", "lock", "migration", "flag", "rollback", "rollout", "pipeline", "redflag", "release", "evidence", "policy"];
+
+/// The rules in the binary, by id.
+pub fn builtin() -> Result<Vec<Rule>, PolicyError> {
+    embedded::RULES.iter().map(|(path, text)| parse(path, text)).collect()
+}
+
+/// Reads one rule file; `path` is its place below `rules/`.
+pub fn parse(path: &str, text: &str) -> Result<Rule, PolicyError> {
+    let rule: Rule = serde_yaml::from_str(text).map_err(|error| PolicyError {
+        path: format!("rules/{path}"),
+        position: error.location().map(|at| LineIndex::new(text).position(text, at.index())),
+        message: error.to_string(),
+        help: None,
+    })?;
+    match problem(path, &rule) {
+        None => Ok(rule),
+        Some(message) => Err(PolicyError { path: format!("rules/{path}"), position: None, message, help: None }),
+    }
+}
+
+fn problem(path: &str, rule: &Rule) -> Option<String> {
+    if format!("{}.yaml", rule.id) != path {
+        return Some(format!("the id `{}` is not the file's path", rule.id));
+    }
+    if !rule.id.split_once('/').is_some_and(|(family, _)| FAMILIES.contains(&family)) {
+        return Some(format!("`{}` belongs to no family; families are {}", rule.id, FAMILIES.join(", ")));
+    }
+    match &rule.detector {
+        None => return Some("it names no detector".to_owned()),
+        Some(name) if !DETECTORS.iter().any(|(known, _)| known == name) => {
+            let close = suggest(name, DETECTORS.iter().map(|(known, _)| *known));
+            let hint = close.map(|close| format!(", did you mean `{close}`?")).unwrap_or_default();
+            return Some(format!("there is no detector `{name}`{hint}"));
+        }
+        Some(_) => {}
+    }
+    for (key, text) in [("why", &rule.why), ("remedy", &rule.remedy)] {
+        if text.trim().len() < 40 || !text.trim().ends_with(['.', ';', ')', '`']) {
+            return Some(format!("`{key}` is not a full sentence"));
+        }
+    }
+    let fires = |example: &super::Example| {
+        example.expect_at.is_some() || example.head.values().any(|text| super::verify::markers(text).iter().any(|(_, id)| *id == rule.id))
+    };
+    let firing = rule.examples.iter().filter(|example| fires(example)).count();
+    if firing == 0 || firing == rule.examples.len() {
+        return Some("it needs at least one example that fires and one that stays silent".to_owned());
+    }
+    let names: BTreeSet<&str> = rule.examples.iter().map(|example| example.name.as_str()).collect();
+    (names.len() < rule.examples.len()).then(|| "two examples have the same name".to_owned())
+}
+
+/// The candidate closest to a misspelt word, if one is close enough to be meant.
+pub fn suggest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let limit = (word.chars().count() / 3).max(2);
+    candidates.map(|candidate| (distance(word, candidate), candidate)).filter(|(d, _)| *d <= limit).min().map(|(_, candidate)| candidate)
+}
+
+/// Edit distance by insertion, deletion and replacement.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, ca) in a.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, cb) in b.iter().enumerate() {
+            let replaced = diagonal + usize::from(ca != *cb);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_rule_loads() {
+        let rules = builtin().expect("built-in rules are checked");
+        assert!(rules.windows(2).all(|pair| pair[0].id < pair[1].id));
+    }
+
+    #[test]
+    fn a_rule_file_is_read_strictly() {
+        let (path, text) = embedded::RULES[0];
+        let broken = |text: String| parse(path, &text).map(|_| ()).unwrap_err().message;
+        assert!(broken(format!("{text}\nseverty: block\n")).contains("severty"));
+        assert!(parse("lock/other.yaml", text).unwrap_err().message.contains("not the file's path"));
+        let undetected = text.replacen("detector: ", "detector: x", 1);
+        assert!(broken(undetected).contains("no detector"));
+    }
+
+    #[test]
+    fn a_misspelt_word_finds_its_neighbour() {
+        assert_eq!(suggest("lock/tabel-rewrite", ["lock/table-rewrite", "flag/x"].into_iter()), Some("lock/table-rewrite"));
+        assert_eq!(suggest("zzz", ["lock/table-rewrite"].into_iter()), None);
+    }
+}

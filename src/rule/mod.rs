@@ -1,5 +1,6 @@
 //! A rule as data: what it means, how bad it is, what to do. Rule files in, `Rule`s out; detectors do the finding.
 
+pub mod docs;
 pub mod load;
 pub mod verify;
 

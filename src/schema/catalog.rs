@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use imbl::OrdMap;
 use serde::Serialize;
 
 use super::name::{QName, RelName};
@@ -23,18 +24,18 @@ pub enum Origin {
 }
 
 /// All objects, by resolved name. Tables, views, indexes and sequences share one name space, as in PostgreSQL's `pg_class`.
-/// Tables are shared between snapshots, so that keeping the catalog before each step is cheap.
+/// The maps are persistent, so that keeping the catalog before each step is cheap.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Catalog {
-    pub schemas: BTreeMap<String, Origin>,
-    pub tables: BTreeMap<QName, Rc<Table>>,
-    pub views: BTreeMap<QName, Rc<View>>,
-    pub indexes: BTreeMap<QName, Rc<Index>>,
-    pub sequences: BTreeMap<QName, Sequence>,
-    pub types: BTreeMap<QName, UserType>,
-    pub routines: BTreeMap<QName, Vec<Routine>>,
-    pub extensions: BTreeMap<String, Origin>,
-    pub publications: BTreeMap<String, Publication>,
+    pub schemas: OrdMap<String, Origin>,
+    pub tables: OrdMap<QName, Rc<Table>>,
+    pub views: OrdMap<QName, Rc<View>>,
+    pub indexes: OrdMap<QName, Rc<Index>>,
+    pub sequences: OrdMap<QName, Sequence>,
+    pub types: OrdMap<QName, UserType>,
+    pub routines: OrdMap<QName, Vec<Routine>>,
+    pub extensions: OrdMap<String, Origin>,
+    pub publications: OrdMap<String, Publication>,
     /// `search_path` as the script last set it; the first entry that is a schema is where new objects go.
     pub search_path: Vec<String>,
     /// Something in the history could not be read, so an object that is missing here may exist all the same.

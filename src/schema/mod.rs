@@ -5,6 +5,8 @@ pub mod effect;
 pub mod name;
 pub mod op;
 pub mod replay;
+pub mod session;
+pub mod timeline;
 pub mod types;
 
 use std::rc::Rc;

@@ -1,5 +1,6 @@
 //! Migrations as facts: which files are migrations, in which order and transaction they run, and what their statements ask for.
 
+pub mod dialect;
 pub mod layout;
 pub mod sql;
 
@@ -88,9 +89,19 @@ pub enum Framework {
     NodePgMigrate,
     /// Numbered SQL files in a directory, runner unknown.
     Plain,
+    // Migrations written in code: found, so that a change that adds one is told, but not read.
+    Rails,
+    Django,
+    Alembic,
+    Knex,
+    Typeorm,
+    Sequelize,
+    Laravel,
+    Ecto,
+    EfCore,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
     Postgres,
@@ -99,4 +110,17 @@ pub enum Dialect {
     Sqlite,
     SqlServer,
     Unknown,
+}
+
+impl Dialect {
+    pub fn name(self) -> &'static str {
+        match self {
+            Dialect::Postgres => "PostgreSQL",
+            Dialect::Mysql => "MySQL",
+            Dialect::Mariadb => "MariaDB",
+            Dialect::Sqlite => "SQLite",
+            Dialect::SqlServer => "SQL Server",
+            Dialect::Unknown => "an unknown database",
+        }
+    }
 }

@@ -1,0 +1,126 @@
+//! The command line as clap sees it: words in, a faithful record of them out. No decisions.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::read::migration::Dialect;
+use crate::report::Format;
+use crate::settings::Phase;
+
+/// Says CLEARED or HOLD before a rollout starts.
+///
+/// Exit codes: 0 cleared, 1 hold, 2 bad usage, policy or rule file, 3 could not inspect.
+#[derive(Debug, Parser)]
+#[command(name = "holdshort", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    /// When to colour the report. NO_COLOR and CLICOLOR_FORCE are honoured.
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto)]
+    pub color: ColorChoice,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Check the built-in example: a change that must hold, and why.
+    Demo(DemoArgs),
+    /// Check one change: a range of commits, a pull request, or the uncommitted work.
+    Check(CheckArgs),
+    /// Check migration files alone, without git.
+    Lint(LintArgs),
+    /// Print everything that was read of a change, as JSON.
+    Facts(RangeArgs),
+    /// List the rules.
+    Rules(RulesArgs),
+    /// Explain a rule: what it means, why, what to do, examples.
+    Explain {
+        /// Id of the rule, `family/name`.
+        rule: String,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    pub range: RangeArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Which change.
+#[derive(Debug, Args)]
+pub struct RangeArgs {
+    /// The revision to compare with: its merge base with head is taken. A directory when PATH is no repository.
+    #[arg(long, value_name = "REV")]
+    pub base: Option<String>,
+    /// The revision that would be rolled out. Default: the uncommitted work if there is any, else HEAD.
+    #[arg(long, value_name = "REV")]
+    pub head: Option<String>,
+    /// The revision that runs in production now: everything after it is one rollout.
+    #[arg(long, value_name = "REV", conflicts_with = "base")]
+    pub deployed: Option<String>,
+    /// Where the check runs: decides which open questions hold.
+    #[arg(long, value_enum, default_value_t = Phase::Merge)]
+    pub phase: Phase,
+    /// The repository, or a directory in it.
+    #[arg(default_value = ".")]
+    pub path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct OutputArgs {
+    /// Format of the report on standard output.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Also write a report into a file; may repeat.
+    #[arg(long = "report", value_name = "FORMAT=PATH", value_parser = report_target)]
+    pub reports: Vec<ReportTarget>,
+}
+
+/// One `--report FORMAT=PATH`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReportTarget {
+    pub format: Format,
+    pub path: PathBuf,
+}
+
+fn report_target(word: &str) -> Result<ReportTarget, String> {
+    let (format, path) = word.split_once('=').filter(|(_, path)| !path.is_empty()).ok_or("write it as FORMAT=PATH, `sarif=out.sarif`")?;
+    Ok(ReportTarget { format: Format::from_str(format, false)?, path: path.into() })
+}
+
+#[derive(Debug, Args)]
+pub struct LintArgs {
+    /// Migration files in the order they run; `-` is standard input.
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// The SQL dialect of the files.
+    #[arg(long, value_enum, default_value_t = Dialect::Postgres)]
+    pub dialect: Dialect,
+    /// Major version of the server, `16`.
+    #[arg(long, value_name = "VERSION")]
+    pub server_version: Option<String>,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct RulesArgs {
+    /// Print as a Markdown table.
+    #[arg(long)]
+    pub markdown: bool,
+}

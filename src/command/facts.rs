@@ -1,0 +1,34 @@
+//! `holdshort facts`: a range in, everything that was read of it as one JSON document out.
+
+use serde_json::json;
+
+use super::check::request;
+use super::print;
+use crate::change;
+use crate::cli::RangeArgs;
+use crate::error::{Error, ExitCode};
+use crate::settings;
+
+pub fn run(args: &RangeArgs) -> Result<ExitCode, Error> {
+    let change = change::open(&request(args))?;
+    let settings = settings::load(&change, args.phase)?;
+    let inspection = crate::gather(change, settings)?;
+    let sources: Vec<_> = inspection.sources.iter().map(|(id, file)| json!({"file": id, "path": file.path, "side": file.side})).collect();
+    let facts = json!({
+        "schema_version": 1,
+        "base": inspection.change.base,
+        "head": inspection.change.head,
+        "range": inspection.change.origin,
+        "files": inspection.change.files,
+        "commits": inspection.change.commits,
+        "sources": sources,
+        "migrations": inspection.head_units,
+        "timelines": inspection.timelines,
+        "unread": inspection.unread,
+    });
+    print(|out| {
+        serde_json::to_writer_pretty(&mut *out, &facts)?;
+        out.write_all(b"\n")
+    })?;
+    Ok(ExitCode::Cleared)
+}

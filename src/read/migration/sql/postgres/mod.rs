@@ -1,0 +1,61 @@
+//! PostgreSQL scripts to statements: text and where it stands in, ops with byte spans out.
+//!
+//! Each statement is first checked and parsed by `squawk-syntax`; its tokens are then lowered one after the other, the parser's tree giving
+//! the extent of expressions, types and queries. A statement that the parser refuses or whose tokens are not all understood is `Opaque`.
+
+mod alter_table;
+mod bounded;
+mod constraint;
+mod cursor;
+mod data;
+mod domain;
+mod expr;
+mod index;
+mod misc;
+mod plpgsql;
+mod privilege;
+mod publication;
+mod query;
+mod routine;
+mod sequence;
+mod session;
+mod statement;
+mod table;
+mod trigger;
+mod types;
+mod view;
+mod volatility;
+
+use super::lex::{Kind, Token};
+use super::split::{self, Piece, PieceKind};
+use super::{Source, opaque};
+use crate::schema::op::{OpaqueReason, Statement};
+
+/// Bodies inside bodies that are still read.
+const MAX_NESTING: usize = 6;
+
+pub(super) fn script(source: Source<'_>) -> Vec<Statement> {
+    if source.nesting > MAX_NESTING {
+        let span = source.span(0, source.text.len());
+        return vec![Statement { span, ops: vec![opaque(span, OpaqueReason::TooLarge, "SQL nested in SQL too deeply")] }];
+    }
+    let split = split::split(source.text);
+    let masked = Source { text: &split.text, ..source };
+    split.pieces.iter().map(|piece| one(masked, piece, &split.tokens[piece.tokens.clone()])).collect()
+}
+
+fn one(source: Source<'_>, piece: &Piece, tokens: &[Token]) -> Statement {
+    let span = source.span(piece.start, piece.end);
+    let ops = match &piece.kind {
+        PieceKind::Opaque(reason, detail) => vec![opaque(span, *reason, detail.clone())],
+        PieceKind::ClientCopy(text) => data::client_copy(source, piece, text),
+        PieceKind::Sql => statement::lower(source, tokens, piece.templated),
+    };
+    Statement { span, ops }
+}
+
+/// The first words of a statement, to name it by.
+pub(super) fn first_words(text: &str, tokens: &[Token], count: usize) -> String {
+    let words = tokens.iter().take_while(|t| t.kind == Kind::Word).take(count).filter_map(|t| text.get(t.start..t.end));
+    words.map(str::to_uppercase).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,82 @@
+//! One outcome in, bytes out: one file a format.
+
+pub mod escape;
+
+mod concise;
+mod github;
+mod gitlab;
+mod human;
+mod json;
+mod junit;
+mod markdown;
+mod rdjson;
+mod row;
+mod sarif;
+mod snippet;
+
+use std::io::Write;
+
+use crate::change::{ChangeSet, Revision};
+use crate::rule::Rule;
+use crate::verdict::Outcome;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people: verdict, checklist, findings with their lines.
+    Human,
+    /// One line a finding.
+    Concise,
+    /// Everything, schema version 1.
+    Json,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// GitHub workflow commands: annotations.
+    Github,
+    /// GitLab Code Quality.
+    Gitlab,
+    /// JUnit XML, one case a gate.
+    Junit,
+    /// Reviewdog.
+    Rdjson,
+    /// A pull request comment.
+    Markdown,
+}
+
+/// How the text formats may decorate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Style {
+    pub color: bool,
+    /// Columns to wrap at.
+    pub width: usize,
+}
+
+/// What a report needs beside the outcome.
+#[derive(Debug)]
+pub struct Context<'a> {
+    pub style: Style,
+    pub rules: &'a [Rule],
+    /// Where the host shows a file at a revision: `https://github.com/o/r/blob/`. `None` when no host is known.
+    pub blob_url: Option<String>,
+}
+
+impl Context<'_> {
+    /// A link to a line at head, when the host is known and head is a commit.
+    fn link(&self, change: &ChangeSet, path: &str, line: usize) -> Option<String> {
+        let Revision::Commit { id, .. } = &change.head else { return None };
+        self.blob_url.as_ref().map(|blob| format!("{blob}{id}/{}#L{line}", sarif::uri(path)))
+    }
+}
+
+pub fn write(format: Format, outcome: &Outcome, context: &Context, out: &mut dyn Write) -> std::io::Result<()> {
+    match format {
+        Format::Human => human::write(outcome, context.style, out),
+        Format::Concise => concise::write(outcome, out),
+        Format::Json => json::write(outcome, out),
+        Format::Sarif => sarif::write(outcome, context.rules, out),
+        Format::Github => github::write(outcome, out),
+        Format::Gitlab => gitlab::write(outcome, out),
+        Format::Junit => junit::write(outcome, out),
+        Format::Rdjson => rdjson::write(outcome, out),
+        Format::Markdown => markdown::write(outcome, context, out),
+    }
+}

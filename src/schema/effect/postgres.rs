@@ -1,1 +1,0 @@
-//! PostgreSQL physics: an op and the catalog before it in, its effect out.

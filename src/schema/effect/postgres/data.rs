@@ -1,0 +1,111 @@
+//! Data and maintenance: INSERT to VACUUM, and what is known to matter to no running client.
+
+use super::scene::{Hits, Scene};
+use crate::schema::effect::{Certainty, LockMode, Subject};
+use crate::schema::name::{QName, RelName};
+use crate::schema::op::{Delete, Insert, Query, Update};
+
+pub fn reads(scene: &mut Scene, query: &Query) {
+    for relation in &query.relations {
+        let key = scene.resolve(relation);
+        if scene.before.has_relation(&key) {
+            scene.lock(&key, LockMode::AccessShare);
+        }
+    }
+}
+
+pub fn insert(scene: &mut Scene, insert: &Insert) {
+    let key = scene.resolve(&insert.table);
+    scene.must_know(&key);
+    scene.lock(&key, LockMode::RowExclusive);
+    for column in &insert.columns {
+        scene.must_have_column(&key, column.as_str());
+    }
+    if let Some(query) = &insert.query {
+        reads(scene, query);
+        scene.writes_rows(&key, true);
+    }
+}
+
+pub fn update(scene: &mut Scene, update: &Update) {
+    let key = scene.resolve(&update.table);
+    scene.must_know(&key);
+    scene.lock(&key, LockMode::RowExclusive);
+    for column in &update.set {
+        scene.must_have_column(&key, column.as_str());
+    }
+    reads(scene, &update.query);
+    scene.writes_rows(&key, !update.bounded);
+}
+
+pub fn delete(scene: &mut Scene, delete: &Delete) {
+    let key = scene.resolve(&delete.table);
+    scene.must_know(&key);
+    scene.lock(&key, LockMode::RowExclusive);
+    reads(scene, &delete.query);
+    scene.writes_rows(&key, !delete.bounded);
+    if delete.predicate.is_none() && !scene.is_new(&key) {
+        scene.loses(Subject::table(&key), format!("all rows of {}", key.short()));
+    }
+}
+
+pub fn merge(scene: &mut Scene, table: &RelName, query: &Query) {
+    let key = scene.resolve(table);
+    scene.must_know(&key);
+    scene.lock(&key, LockMode::RowExclusive);
+    reads(scene, query);
+    scene.writes_rows(&key, true);
+}
+
+pub fn copy(scene: &mut Scene, table: &RelName, from: bool) {
+    let key = scene.resolve(table);
+    scene.must_know(&key);
+    scene.lock(&key, if from { LockMode::RowExclusive } else { LockMode::AccessShare });
+}
+
+/// Source: manual, VACUUM: FULL writes a new copy of the table under ACCESS EXCLUSIVE.
+pub fn vacuum(scene: &mut Scene, tables: &[RelName], full: bool) {
+    scene.outside_transaction();
+    let named: Vec<QName> = match tables {
+        [] => scene.before.tables.keys().cloned().collect(),
+        tables => tables.iter().map(|table| scene.resolve(table)).collect(),
+    };
+    for key in named {
+        if full {
+            scene.lock(&key, LockMode::AccessExclusive);
+            scene.rewrite(&key, "VACUUM FULL writes a new copy of the table");
+        } else {
+            scene.lock(&key, LockMode::ShareUpdateExclusive);
+        }
+    }
+}
+
+pub fn analyze(scene: &mut Scene, tables: &[RelName]) {
+    for table in tables {
+        scene.lock_named(table, LockMode::ShareUpdateExclusive);
+    }
+}
+
+/// Source: manual, CLUSTER: the table is written anew in the order of the index, under ACCESS EXCLUSIVE.
+pub fn cluster(scene: &mut Scene, table: Option<&RelName>) {
+    let Some(table) = table else { return scene.outside_transaction() };
+    let key = scene.resolve(table);
+    scene.must_know(&key);
+    scene.lock(&key, LockMode::AccessExclusive);
+    scene.rewrite(&key, "the table is written anew in the order of the index");
+}
+
+/// What a statement of a kind that has no op of its own means for running clients. Most mean nothing: comments, statistics,
+/// roles, casts, operators, collations, text search, foreign servers, subscriptions, large objects, cursors, listeners.
+pub fn irrelevant(scene: &mut Scene, verb: &str, object: &str) {
+    match (verb, object) {
+        ("alter", "system") | ("create", "database" | "tablespace") | ("drop", "tablespace" | "subscription") => {
+            scene.outside_transaction()
+        }
+        ("drop", "role" | "user") => {
+            let subject = Subject::of(crate::schema::effect::SubjectKind::Statement, format!("{verb} {object}"));
+            scene.breaks(Hits::Both, subject, "nothing can connect as a dropped role".to_owned(), Certainty::Sometimes);
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,159 @@
+//! Migrations of base and head in, the rollout's steps out: each op with the catalog before it, its effect and its transaction.
+
+use std::rc::Rc;
+
+use super::catalog::{Catalog, Origin};
+use super::effect::ServerVersion;
+use super::effect::postgres::effect;
+use super::op::{Op, SchemaOp, Statement, TransactionOp};
+use super::replay::{self, Context};
+use super::session::Session;
+use super::{Step, Timeline};
+use crate::read::migration::{DEFAULT_POSTGRES, Dialect, Migration, Script, Unit};
+use crate::settings::Settings;
+use crate::source::{FileId, Place, SourceMap};
+
+/// One timeline for every unit at head whose dialect has physics.
+pub fn build(base: &[Unit], head: &[Unit], settings: &Settings, sources: &SourceMap) -> Vec<Timeline> {
+    let physics = |unit: &Unit| matches!(unit.dialect, Dialect::Postgres | Dialect::Unknown);
+    head.iter()
+        .enumerate()
+        .filter(|(_, unit)| physics(unit))
+        .map(|(index, unit)| {
+            let old = base.iter().find(|old| old.root == unit.root && old.framework == unit.framework);
+            build_unit(index, old, unit, settings, sources)
+        })
+        .collect()
+}
+
+/// Migrations of `head` that base does not have, or has with another text and runs again.
+pub fn new_migrations<'a>(old: Option<&'a Unit>, head: &'a Unit, sources: &'a SourceMap) -> impl Iterator<Item = (usize, &'a Migration)> {
+    head.migrations.iter().enumerate().filter(move |(_, migration)| {
+        let known =
+            old.and_then(|unit| unit.migrations.iter().find(|known| known.id == migration.id && known.repeatable == migration.repeatable));
+        match known {
+            None => true,
+            Some(known) => migration.repeatable && script_text(&known.up, sources) != script_text(&migration.up, sources),
+        }
+    })
+}
+
+/// The text that a script runs, its regions joined.
+pub fn script_text(script: &Script, sources: &SourceMap) -> String {
+    let text = sources.text(script.source);
+    script.regions.iter().map(|region| region.text(text)).collect()
+}
+
+/// The catalog after all of a unit's migrations: what the running database looks like.
+pub fn replay_history(unit: &Unit, server: ServerVersion) -> Catalog {
+    let mut catalog = Catalog::default();
+    let context = Context { origin: Origin::History, place: None, server };
+    for migration in &unit.migrations {
+        let mut undo = Vec::new();
+        for op in migration.up.statements.iter().flat_map(|statement| &statement.ops) {
+            advance(&mut catalog, &op.kind, &context, &mut undo);
+        }
+    }
+    catalog.incomplete |= !unit.unread.is_empty();
+    catalog
+}
+
+fn build_unit(index: usize, old: Option<&Unit>, head: &Unit, settings: &Settings, sources: &SourceMap) -> Timeline {
+    let server = head.server.unwrap_or(DEFAULT_POSTGRES);
+    let mut before = old.map(|unit| replay_history(unit, server)).unwrap_or_default();
+    before.incomplete |= settings.history_unknown;
+    let before = Rc::new(before);
+    let mut walk = Walk { server, catalog: before.clone(), session: Session::default(), steps: Vec::new(), undo: Vec::new() };
+    for (position, migration) in new_migrations(old, head, sources) {
+        walk.session.start_script(migration.up.transaction, migration.up.statements.len());
+        for (number, statement) in migration.up.statements.iter().enumerate() {
+            walk.session.start_statement();
+            walk.statement(statement, &At { migration: position, statement: number, file: migration.up.source, prefix: Vec::new() });
+        }
+        walk.session.end_script();
+        walk.undo.clear();
+    }
+    Timeline { unit: index, server, server_assumed: head.server.is_none(), before, steps: walk.steps, after: walk.catalog }
+}
+
+/// Catalogs to go back to: the transaction's start (no name), then its savepoints.
+type Undo = Vec<(Option<String>, Catalog)>;
+
+/// Replays one op, taking back what a ROLLBACK takes back.
+fn advance(catalog: &mut Catalog, op: &SchemaOp, context: &Context, undo: &mut Undo) {
+    let SchemaOp::Transaction(op) = op else {
+        return replay::apply(catalog, op, context);
+    };
+    let savepoint = |undo: &Undo, wanted: &str| undo.iter().rposition(|(name, _)| name.as_deref() == Some(wanted));
+    match op {
+        TransactionOp::Begin if undo.is_empty() => undo.push((None, catalog.clone())),
+        TransactionOp::Begin | TransactionOp::Prepared => {}
+        TransactionOp::Commit { .. } => undo.clear(),
+        TransactionOp::Rollback { .. } => {
+            if let Some((_, start)) = undo.drain(..).next() {
+                *catalog = start;
+            }
+        }
+        TransactionOp::Savepoint { name } => undo.push((Some(name.text.clone()), catalog.clone())),
+        TransactionOp::Release { name } => {
+            if let Some(at) = savepoint(undo, name.as_str()) {
+                undo.truncate(at);
+            }
+        }
+        TransactionOp::RollbackTo { name } => {
+            if let Some(at) = savepoint(undo, name.as_str()) {
+                *catalog = undo[at].1.clone();
+                undo.truncate(at + 1);
+            }
+        }
+    }
+}
+
+struct Walk {
+    server: ServerVersion,
+    catalog: Rc<Catalog>,
+    session: Session,
+    steps: Vec<Step>,
+    undo: Undo,
+}
+
+/// Where a statement stands: in a script, or inside a DO block of it.
+struct At {
+    migration: usize,
+    statement: usize,
+    file: FileId,
+    prefix: Vec<usize>,
+}
+
+impl Walk {
+    fn statement(&mut self, statement: &Statement, at: &At) {
+        for (number, op) in statement.ops.iter().enumerate() {
+            let mut path = at.prefix.clone();
+            path.push(number);
+            self.op(&statement.ops, number, op, at, &path);
+        }
+    }
+
+    fn op(&mut self, siblings: &[Op], number: usize, op: &Op, at: &At, path: &[usize]) {
+        self.session.apply(&op.kind);
+        self.steps.push(Step {
+            migration: at.migration,
+            statement: at.statement,
+            op: path.to_vec(),
+            before: self.catalog.clone(),
+            effect: effect(&self.catalog, siblings, number, self.server),
+            transaction: self.session.transaction(),
+        });
+        if let SchemaOp::Do { body, .. } = &op.kind {
+            for (inner, statement) in body.iter().enumerate() {
+                let mut prefix = path.to_vec();
+                prefix.push(inner);
+                self.statement(statement, &At { prefix, ..*at });
+            }
+            return;
+        }
+        let place = Some(Place { file: at.file, span: op.span });
+        let context = Context { origin: Origin::Rollout, place, server: self.server };
+        advance(Rc::make_mut(&mut self.catalog), &op.kind, &context, &mut self.undo);
+    }
+}

@@ -1,0 +1,136 @@
+//! The nine gates: an inspection and its findings in, each gate's status, and whether it holds, out.
+
+use super::{Coverage, GateResult, GateStatus, Skipped};
+use crate::change::{ChangeSet, FileStatus};
+use crate::detect::Inspection;
+use crate::finding::{Finding, Gate, Severity};
+use crate::read::migration::Script;
+use crate::schema::op::{SchemaOp, Statement};
+use crate::settings::{Phase, Requirement, Settings};
+
+pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding]) -> GateResult {
+    let own: Vec<&Finding> = findings.iter().filter(|finding| finding.gate == gate && finding.is_active()).collect();
+    let count = own.iter().filter(|finding| finding.severity > Severity::Note).count();
+    let blocking = own.iter().filter(|finding| finding.blocks()).count();
+    let requirement = requirement(gate, &inspection.settings);
+    let (status, reason) = if blocking > 0 {
+        (GateStatus::Fail, format!("{blocking} blocking {}", plural(blocking, "finding")))
+    } else {
+        evidence(gate, inspection)
+    };
+    let holds = requirement == Requirement::Required
+        && match status {
+            GateStatus::Fail => true,
+            GateStatus::Unknown => unknown_holds(gate, inspection.settings.phase),
+            GateStatus::Pass | GateStatus::NotApplicable => false,
+        };
+    GateResult { id: gate, status, requirement, findings: count, reason, holds }
+}
+
+/// What the policy asks of a gate in this phase, else the default.
+fn requirement(gate: Gate, settings: &Settings) -> Requirement {
+    let default = match gate {
+        Gate::TestsGreen | Gate::MigrationsCompatible | Gate::FlagsOff | Gate::RollbackReady | Gate::PipelineOnly => Requirement::Required,
+        Gate::StagedRollout | Gate::WindowConfirmed | Gate::StakeholdersNotified | Gate::VerificationPlanned => Requirement::Advisory,
+    };
+    settings.policy.gates.get(&gate).and_then(|phases| phases.get(&settings.phase)).copied().unwrap_or(default)
+}
+
+/// In `push`, unknown never holds; in `merge`, for what the change itself shows; in `deploy`, always.
+fn unknown_holds(gate: Gate, phase: Phase) -> bool {
+    match phase {
+        Phase::Push => false,
+        Phase::Merge => matches!(gate, Gate::MigrationsCompatible | Gate::FlagsOff),
+        Phase::Deploy => true,
+    }
+}
+
+/// The status of a gate no finding blocks.
+fn evidence(gate: Gate, inspection: &Inspection) -> (GateStatus, String) {
+    if inspection.change.files.is_empty() {
+        return (GateStatus::NotApplicable, "nothing changed".to_owned());
+    }
+    match gate {
+        Gate::MigrationsCompatible => migrations(inspection),
+        _ if !ships_anything(&inspection.change) => (GateStatus::NotApplicable, "only documentation and tests changed".to_owned()),
+        Gate::TestsGreen => (GateStatus::Unknown, "no CI evidence for this commit was given".to_owned()),
+        Gate::FlagsOff => (GateStatus::NotApplicable, "no flag definition changed".to_owned()),
+        Gate::RollbackReady => (GateStatus::Unknown, "no rollback document was judged".to_owned()),
+        Gate::StagedRollout => (GateStatus::Unknown, "no rollout plan was judged".to_owned()),
+        Gate::PipelineOnly => (GateStatus::NotApplicable, "no pipeline file changed".to_owned()),
+        Gate::WindowConfirmed => (GateStatus::Unknown, "no release window is declared".to_owned()),
+        Gate::StakeholdersNotified => (GateStatus::Unknown, "nobody to notify is declared".to_owned()),
+        Gate::VerificationPlanned => (GateStatus::Unknown, "no post-deploy check is declared".to_owned()),
+    }
+}
+
+fn migrations(inspection: &Inspection) -> (GateStatus, String) {
+    if let Some(first) = inspection.unread.first() {
+        let more = inspection.unread.len() - 1;
+        let rest = if more > 0 { format!(", and {more} more") } else { String::new() };
+        return (GateStatus::Unknown, format!("{} could not be read: {}{rest}", first.path, first.reason));
+    }
+    let coverage = coverage(inspection);
+    match (coverage.statements, coverage.opaque) {
+        (0, _) if inspection.timelines.iter().all(|timeline| timeline.steps.is_empty()) => {
+            (GateStatus::NotApplicable, "no migration changed".to_owned())
+        }
+        (_, 0) => (GateStatus::Pass, format!("{} {} read", coverage.statements, plural(coverage.statements, "statement"))),
+        (all, opaque) => (GateStatus::Unknown, format!("{opaque} of {all} {} could not be read", plural(all, "statement"))),
+    }
+}
+
+/// Something in the change reaches production: more than documentation and tests.
+pub fn ships_anything(change: &ChangeSet) -> bool {
+    change.files.iter().any(|file| !is_documentation(&file.path) && !is_test(&file.path))
+}
+
+fn is_documentation(path: &str) -> bool {
+    let lower = path.to_ascii_lowercase();
+    let name = lower.rsplit('/').next().unwrap_or(&lower);
+    [".md", ".rst", ".adoc", ".txt", ".png", ".jpg", ".svg", ".gif"].iter().any(|end| lower.ends_with(end)) && name != "requirements.txt"
+        || matches!(name, "license" | "codeowners" | ".gitignore" | ".gitattributes" | ".editorconfig")
+}
+
+fn is_test(path: &str) -> bool {
+    path.split('/').rev().skip(1).any(|part| matches!(part, "test" | "tests" | "spec" | "__tests__" | "testdata"))
+        || path.rsplit('/').next().is_some_and(|name| name.contains("_test.") || name.contains(".test.") || name.contains(".spec."))
+}
+
+/// Counts what was read of the rollout's own migrations.
+pub fn coverage(inspection: &Inspection) -> Coverage {
+    let mut statements = 0;
+    let mut opaque = 0;
+    for timeline in &inspection.timelines {
+        let unit = &inspection.head_units[timeline.unit];
+        let mut migrations: Vec<usize> = timeline.steps.iter().map(|step| step.migration).collect();
+        migrations.dedup();
+        for migration in migrations {
+            let script: &Script = &unit.migrations[migration].up;
+            statements += script.statements.len();
+            opaque += script.statements.iter().filter(|statement| is_opaque(statement)).count();
+        }
+    }
+    let mut skipped: Vec<Skipped> = inspection
+        .unread
+        .iter()
+        .chain(&inspection.skipped)
+        .map(|unread| Skipped { path: unread.path.clone(), reason: unread.reason.clone() })
+        .collect();
+    skipped.sort();
+    skipped.dedup();
+    let files = inspection.change.files.iter().filter(|file| file.status != FileStatus::Deleted).count();
+    Coverage { files, statements, opaque, skipped }
+}
+
+fn is_opaque(statement: &Statement) -> bool {
+    statement.ops.iter().any(|op| match &op.kind {
+        SchemaOp::Opaque { .. } => true,
+        SchemaOp::Do { body, .. } => body.iter().any(is_opaque),
+        _ => false,
+    })
+}
+
+pub fn plural(count: usize, word: &str) -> String {
+    if count == 1 { word.to_owned() } else { format!("{word}s") }
+}

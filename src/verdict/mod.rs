@@ -1,0 +1,82 @@
+//! Findings and coverage in, gates and one verdict out: CLEARED or HOLD.
+
+pub mod fingerprint;
+pub mod gates;
+mod suppress;
+
+use serde::Serialize;
+
+use crate::detect::Inspection;
+use crate::finding::{Finding, Gate};
+use crate::rule::Rule;
+use crate::settings::Requirement;
+
+/// All a report needs.
+#[derive(Debug)]
+pub struct Outcome {
+    pub inspection: Inspection,
+    /// Sorted by path, offset, rule.
+    pub findings: Vec<Finding>,
+    pub gates: Vec<GateResult>,
+    pub coverage: Coverage,
+    pub verdict: Verdict,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    Cleared,
+    Hold,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct GateResult {
+    pub id: Gate,
+    pub status: GateStatus,
+    pub requirement: Requirement,
+    /// Active findings of the gate, notes left out.
+    pub findings: usize,
+    /// Why the status is what it is, as a clause.
+    pub reason: String,
+    /// Whether this gate alone makes the verdict HOLD.
+    pub holds: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GateStatus {
+    Pass,
+    Fail,
+    /// Nothing to decide from, or something could not be read.
+    Unknown,
+    /// The change touches nothing the gate guards.
+    NotApplicable,
+}
+
+/// What was looked at, so that a quiet report can be told from a blind one.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Coverage {
+    /// Files of the change.
+    pub files: usize,
+    /// SQL statements of the new migrations.
+    pub statements: usize,
+    /// Of those, how many could not be read.
+    pub opaque: usize,
+    pub skipped: Vec<Skipped>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Skipped {
+    pub path: String,
+    pub reason: String,
+}
+
+pub fn judge(inspection: Inspection, mut findings: Vec<Finding>, rules: &[Rule]) -> Outcome {
+    suppress::apply(&inspection, rules, &mut findings);
+    findings.sort_by(|a, b| (&a.path, a.span().start, &a.rule, &a.message).cmp(&(&b.path, b.span().start, &b.rule, &b.message)));
+    fingerprint::assign(&mut findings, &inspection.sources);
+    let coverage = gates::coverage(&inspection);
+    let gates: Vec<GateResult> = Gate::ALL.iter().map(|gate| gates::decide(*gate, &inspection, &findings)).collect();
+    let verdict = if gates.iter().any(|gate| gate.holds) { Verdict::Hold } else { Verdict::Cleared };
+    Outcome { inspection, findings, gates, coverage, verdict }
+}
