@@ -168,8 +168,14 @@ impl File<'_> {
         self.hits.iter().filter(move |hit| words.contains(&hit.word))
     }
 
+    fn hits_between(&self, words: &[usize], from: usize, to: usize) -> impl Iterator<Item = &Hit> {
+        let (first, last) = (self.hits.partition_point(|hit| hit.start < from), self.hits.partition_point(|hit| hit.start < to));
+        self.hits[first..last.max(first)].iter().filter(move |hit| words.contains(&hit.word))
+    }
+
     fn statement_at(&self, at: usize) -> Option<&Statement> {
-        self.statements.iter().find(|statement| statement.start <= at && at < statement.end)
+        let next = self.statements.partition_point(|statement| statement.start <= at);
+        next.checked_sub(1).map(|i| &self.statements[i]).filter(|statement| at < statement.end)
     }
 
     /// The class around a place that is mapped to the table; `Err` when the class is another table's.
@@ -278,7 +284,11 @@ fn column(file: &File, target: &Prepared, want: &Target) -> Vec<Found> {
 
 /// `self.ignored_columns = %w[email]` takes the column out of the model.
 fn ignored(file: &File, at: usize) -> bool {
-    let Some(start) = file.scan.uncommented[..at].rfind("ignored_columns") else { return false };
+    let mut from = at.saturating_sub(NEAR);
+    while !file.scan.uncommented.is_char_boundary(from) {
+        from -= 1;
+    }
+    let Some(start) = file.scan.uncommented[from..at].rfind("ignored_columns").map(|i| from + i) else { return false };
     let between = &file.scan.uncommented[start..at];
     !between.contains(']') && (between.matches('\n').count() == 0 || between.contains('['))
 }
@@ -331,12 +341,12 @@ fn in_code(file: &File, target: &Prepared, hit: &Hit, table: &str, name: &str) -
         return possible("the bare word in a text");
     }
     let (start, end) = around(&file.scan.uncommented, hit.start);
-    let model = file.hits_of(&target.tables).find(|other| start <= other.start && other.start < end && names_model(file, other));
+    let model = file.hits_between(&target.tables, start, end).find(|other| names_model(file, other));
     if let Some(model) = model {
         return (Grade::Certain, access, format!("in one statement with {}", &file.text[model.start..model.end]));
     }
     let reach = if GENERIC.contains(&name) { NEAR / 4 } else { NEAR };
-    let near = file.hits_of(&target.tables).any(|other| other.start.abs_diff(hit.start) <= reach);
+    let near = file.hits_between(&target.tables, hit.start.saturating_sub(reach), hit.start + reach).next().is_some();
     if near && !foreign && file.is_member(hit) {
         return (Grade::Likely, access, format!("a member, near {table}"));
     }
@@ -471,9 +481,9 @@ fn enum_value(file: &File, target: &Prepared, want: &Target) -> Vec<Found> {
             return (Grade::Certain, format!("a value of {of}"));
         }
         let (start, end) = around(&file.scan.uncommented, hit.start);
-        let same = file.hits_of(&target.tables).any(|other| start <= other.start && other.start < end);
+        let same = file.hits_between(&target.tables, start, end).next().is_some();
         let in_sql = file.statement_at(hit.start).is_some_and(|statement| statement.verb != Verb::Define);
-        let near = file.hits_of(&target.tables).any(|other| other.start.abs_diff(hit.start) <= NEAR);
+        let near = file.hits_between(&target.tables, hit.start.saturating_sub(NEAR), hit.start + NEAR).next().is_some();
         match (same, near, in_sql || file.is_member(hit)) {
             (true, _, true) => (Grade::Certain, format!("in one statement with {of}")),
             (_, true, true) => (Grade::Likely, format!("near {of}")),
