@@ -12,6 +12,7 @@ pub mod rule;
 pub mod schema;
 pub mod settings;
 pub mod source;
+pub mod usage;
 pub mod verdict;
 
 use change::ChangeSet;

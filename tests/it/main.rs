@@ -3,3 +3,4 @@
 mod layout;
 mod postgres_reader;
 mod rules;
+mod usage;
