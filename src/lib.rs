@@ -35,6 +35,7 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
     let mut sources = SourceMap::default();
     let facts = read::change(&change, &settings, &mut sources)?;
     let timelines = schema::timeline::build(&facts.base_units, &facts.head_units, &settings, &sources);
+    let old_code = detect::old_code::search(&change.base_tree, &change.base, &facts.base_units, &timelines, &settings)?;
     Ok(Inspection {
         settings,
         change,
@@ -42,6 +43,7 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
         base_units: facts.base_units,
         head_units: facts.head_units,
         timelines,
+        old_code,
         unread: facts.unread,
         skipped: facts.skipped,
     })

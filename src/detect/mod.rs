@@ -3,6 +3,7 @@
 mod history;
 mod lock;
 mod migration;
+pub mod old_code;
 mod schema;
 pub mod step;
 
@@ -24,6 +25,8 @@ pub struct Inspection {
     pub base_units: Vec<Unit>,
     pub head_units: Vec<Unit>,
     pub timelines: Vec<Timeline>,
+    /// Where the code at base uses what the rollout takes away.
+    pub old_code: old_code::OldCode,
     /// Parts of the change that could not be read.
     pub unread: Vec<Unread>,
     /// Parts of the change that were left out on purpose.
@@ -108,6 +111,9 @@ pub fn run(inspection: &Inspection, rules: &[Rule]) -> Vec<Finding> {
         };
         let first = findings.len();
         detector(inspection, rule, &mut findings);
+        if old_code::SETTLED.contains(&rule.id.as_str()) {
+            findings[first..].iter_mut().for_each(|finding| inspection.old_code.settle(finding));
+        }
         if let Some(severity) = wanted.and_then(RuleSeverity::severity) {
             findings[first..].iter_mut().for_each(|finding| finding.severity = severity);
         }

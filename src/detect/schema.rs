@@ -7,7 +7,7 @@ use super::step::{StepView, finding, label, steps};
 use crate::finding::{EffectKind, Finding, Severity};
 use crate::rule::Rule;
 use crate::schema::effect::{Break, Certainty, Subject};
-use crate::schema::op::{ConstraintKind, SchemaOp, TableAction};
+use crate::schema::op::{ConstraintKind, RoutineName, SchemaOp, TableAction};
 
 /// The ALTER TABLE action of a step.
 fn action<'a>(view: &StepView<'a>) -> Option<&'a TableAction> {
@@ -118,7 +118,11 @@ pub fn rename_column(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
 }
 
 pub fn rename_table(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let first = out.len();
     each(inspection, rule, out, |view| matches!(action(view), Some(TableAction::RenameTable { .. } | TableAction::SetSchema { .. })));
+    let renamed = out.split_off(first);
+    out.extend(renamed.into_iter().filter(|found| !super::old_code::old_name_kept(inspection, &found.subject)));
+    out[first..].iter_mut().for_each(|found| inspection.old_code.settle(found));
 }
 
 pub fn column_type_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
@@ -126,7 +130,9 @@ pub fn column_type_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<F
 }
 
 pub fn new_column_required(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let first = out.len();
     each(inspection, rule, out, |view| matches!(action(view), Some(TableAction::AddColumn { .. })));
+    out[first..].iter_mut().for_each(|found| super::old_code::list_writers(inspection, found));
 }
 
 pub fn default_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
@@ -182,8 +188,14 @@ pub fn type_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>
 
 pub fn view_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     use crate::schema::op::ViewAction::{Rename, RenameColumn, SetSchema};
+    let views = steps(inspection);
+    let recreated = |view: &StepView, name: &crate::schema::name::RelName| {
+        views
+            .iter()
+            .any(|later| later.same_transaction(view) && matches!(later.kind(), SchemaOp::CreateView(create) if create.view == *name))
+    };
     each(inspection, rule, out, |view| match view.kind() {
-        SchemaOp::DropView { .. } => true,
+        SchemaOp::DropView { view: name, .. } => !recreated(view, name),
         SchemaOp::AlterView { action, .. } => matches!(action, Rename { .. } | RenameColumn { .. } | SetSchema { .. }),
         _ => false,
     });
@@ -197,8 +209,17 @@ pub fn view_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>
 pub fn routine_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     // A drop right before a CREATE of the same name replaces the routine; `routine_changed` says so.
     let views = steps(inspection);
-    let recreated = |view: &StepView, name: &crate::schema::op::RoutineName| {
-        views.iter().any(|later| later.same_transaction(view) && matches!(later.kind(), SchemaOp::CreateRoutine(create) if create.routine.name == name.name && create.routine.args == name.args))
+    let same_args = |a: &RoutineName, b: &RoutineName| match (&a.args, &b.args) {
+        (Some(a), Some(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same_as(b)),
+        _ => true,
+    };
+    let recreated = |view: &StepView, gone: &RoutineName| {
+        views.iter().any(|later| match later.kind() {
+            SchemaOp::CreateRoutine(create) => {
+                later.same_transaction(view) && create.routine.name == gone.name && same_args(&create.routine, gone)
+            }
+            _ => false,
+        })
     };
     for view in &views {
         let gone = match view.kind() {

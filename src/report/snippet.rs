@@ -61,7 +61,7 @@ fn harmless(text: &str) -> String {
             (false, _) => out.push('\u{fffd}'),
         }
     }
-    out.replace("##[", "##(").replace("::", ":\u{3a}")
+    out.replace("##[", "##(")
 }
 
 #[cfg(test)]
