@@ -68,7 +68,7 @@ fn target(id: usize, broken: &Break, writers_only: bool) -> Option<Target> {
         SubjectKind::Table => TargetKind::Table,
         SubjectKind::EnumValue => TargetKind::EnumValue,
         SubjectKind::View => TargetKind::View,
-        SubjectKind::Routine => TargetKind::Routine,
+        SubjectKind::Routine | SubjectKind::Type => TargetKind::Routine,
         _ => return None,
     };
     let interest = if writers_only && kind == TargetKind::Column { Interest::WritersOmitting } else { Interest::AnyReference };
@@ -134,13 +134,14 @@ fn evidence(reference: &Reference) -> Evidence {
 }
 
 /// Findings whose severity the deployed code settles.
-pub const SETTLED: [&str; 6] = [
+pub const SETTLED: [&str; 7] = [
     "schema/drop-column",
     "schema/drop-table",
     "schema/rename-column",
     "schema/enum-value-renamed",
     "schema/view-dropped",
     "schema/routine-dropped",
+    "schema/type-changed",
 ];
 
 /// New required columns block in any case; the deployed code's INSERTs are listed as evidence.

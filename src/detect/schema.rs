@@ -143,7 +143,8 @@ pub fn default_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Findi
 
 pub fn not_null_added(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     each_by_certainty(inspection, rule, out, |view| match action(view) {
-        Some(TableAction::SetNotNull { .. }) => true,
+        // A column of this very rollout is `migration/collapsed-phases`.
+        Some(TableAction::SetNotNull { .. }) => view.effect().breaks_writers.iter().all(|found| found.certainty == Certainty::Sometimes),
         Some(TableAction::AddConstraint { constraint }) => matches!(constraint.kind, ConstraintKind::NotNull { .. }),
         _ => false,
     });
