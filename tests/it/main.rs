@@ -1,6 +1,8 @@
 //! All integration tests, one binary.
 
+mod cli;
 mod layout;
 mod postgres_reader;
+mod readme;
 mod rules;
 mod usage;
