@@ -2,6 +2,7 @@
 
 mod cli;
 mod layout;
+mod oracle;
 mod postgres_reader;
 mod readme;
 mod rules;
