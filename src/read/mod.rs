@@ -1,6 +1,7 @@
 //! Texts in, facts out: one module a format. What cannot be read becomes an unread fact, never silence.
 
 pub mod migration;
+pub mod tree;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
