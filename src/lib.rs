@@ -6,12 +6,14 @@ pub mod command;
 pub mod detect;
 pub mod error;
 pub mod finding;
+pub mod flag;
 pub mod read;
 pub mod report;
 pub mod rule;
 pub mod schema;
 pub mod settings;
 pub mod source;
+pub mod usage;
 pub mod verdict;
 
 use change::ChangeSet;
@@ -34,6 +36,8 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
     let mut sources = SourceMap::default();
     let facts = read::change(&change, &settings, &mut sources)?;
     let timelines = schema::timeline::build(&facts.base_units, &facts.head_units, &settings, &sources);
+    let old_code = detect::old_code::search(&change.base_tree, &change.base, &facts.base_units, &timelines, &settings)?;
+    let flags = flag::inspect(&change, &mut sources, &settings)?;
     Ok(Inspection {
         settings,
         change,
@@ -41,6 +45,8 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
         base_units: facts.base_units,
         head_units: facts.head_units,
         timelines,
+        old_code,
+        flags,
         unread: facts.unread,
         skipped: facts.skipped,
     })

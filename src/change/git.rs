@@ -242,7 +242,7 @@ impl Repo {
         let base = base.map(tree).transpose()?;
         let head = tree(head)?;
         let mut diff = self.repo.diff_tree_to_tree(base.as_ref(), Some(&head), None).map_err(failed("compare two trees"))?;
-        diff.find_similar(Some(DiffFindOptions::new().renames(true))).map_err(failed("find renames"))?;
+        find_renames(&mut diff, DiffFindOptions::new().renames(true));
         Ok(changed_files(&diff))
     }
 
@@ -256,7 +256,7 @@ impl Repo {
             .repo
             .diff_tree_to_workdir_with_index(base.as_ref(), Some(&mut options))
             .map_err(failed("compare with the working tree"))?;
-        diff.find_similar(Some(DiffFindOptions::new().renames(true).for_untracked(true))).map_err(failed("find renames"))?;
+        find_renames(&mut diff, DiffFindOptions::new().renames(true).for_untracked(true));
         Ok(changed_files(&diff))
     }
 
@@ -270,6 +270,12 @@ impl Repo {
         let statuses = self.repo.statuses(Some(&mut options)).map_err(failed("read the state of the working tree"))?;
         Ok(statuses.iter().any(|entry| !entry.status().is_empty() && entry.status() != Status::IGNORED))
     }
+}
+
+/// Joins deletions and additions of like content. A partial clone may lack the contents to compare; the two halves then stay
+/// apart, and whoever needs the text is told that it is missing.
+fn find_renames(diff: &mut git2::Diff<'_>, options: &mut DiffFindOptions) {
+    let _ = diff.find_similar(Some(options));
 }
 
 fn plain(commit: &git2::Commit<'_>) -> Commit {

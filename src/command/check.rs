@@ -24,6 +24,5 @@ pub fn request(args: &RangeArgs) -> Request {
         head: args.head.clone(),
         deployed: args.deployed.clone(),
         env: std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect(),
-        ..Request::default()
     }
 }

@@ -1,7 +1,17 @@
 //! Facts, steps and usage of old code in, findings out, by the enabled rules. One file a family; `DETECTORS` names them.
 
+pub mod flag;
+mod flag_code;
+mod history;
+mod lock;
+mod migration;
+pub mod old_code;
+mod schema;
+pub mod step;
+
 use crate::change::ChangeSet;
 use crate::finding::Finding;
+use crate::flag::FlagFacts;
 use crate::read::Unread;
 use crate::read::migration::Unit;
 use crate::rule::Rule;
@@ -18,6 +28,10 @@ pub struct Inspection {
     pub base_units: Vec<Unit>,
     pub head_units: Vec<Unit>,
     pub timelines: Vec<Timeline>,
+    /// Where the code at base uses what the rollout takes away.
+    pub old_code: old_code::OldCode,
+    /// Flag definitions of the change, compared.
+    pub flags: FlagFacts,
     /// Parts of the change that could not be read.
     pub unread: Vec<Unread>,
     /// Parts of the change that were left out on purpose.
@@ -28,7 +42,77 @@ pub struct Inspection {
 pub type Detector = fn(&Inspection, &Rule, &mut Vec<Finding>);
 
 /// Detectors by the name a rule file gives.
-pub const DETECTORS: &[(&str, Detector)] = &[("policy.suppressions", by_verdict)];
+pub const DETECTORS: &[(&str, Detector)] = &[
+    ("flag.new_default_on", flag::new_default_on),
+    ("flag.new_partly_on", flag::new_partly_on),
+    ("flag.flipped_on", flag::flipped_on),
+    ("flag.targeting_widened", flag::targeting_widened),
+    ("flag.percentage_jump", flag::percentage_jump),
+    ("flag.targeting_moot", flag::targeting_moot),
+    ("flag.off_serves_on", flag::off_serves_on),
+    ("flag.invalid_default", flag::invalid_default),
+    ("flag.ambiguous_boolean", flag::ambiguous_boolean),
+    ("flag.state_unknown", flag::state_unknown),
+    ("flag.removed_still_referenced", flag::removed_still_referenced),
+    ("flag.code_fallback_on", flag_code::code_fallback_on),
+    ("flag.default_mismatch", flag_code::default_mismatch),
+    ("flag.expired_or_ownerless", flag_code::expired_or_ownerless),
+    ("schema.drop_column", schema::drop_column),
+    ("schema.drop_table", schema::drop_table),
+    ("schema.rename_column", schema::rename_column),
+    ("schema.rename_table", schema::rename_table),
+    ("schema.column_type_changed", schema::column_type_changed),
+    ("schema.new_column_required", schema::new_column_required),
+    ("schema.default_dropped", schema::default_dropped),
+    ("schema.not_null_added", schema::not_null_added),
+    ("schema.constraint_restricts_writers", schema::constraint_restricts_writers),
+    ("schema.unique_dropped", schema::unique_dropped),
+    ("schema.enum_value_renamed", schema::enum_value_renamed),
+    ("schema.enum_value_added", schema::enum_value_added),
+    ("schema.type_changed", schema::type_changed),
+    ("schema.view_dropped", schema::view_dropped),
+    ("schema.view_changed", schema::view_changed),
+    ("schema.routine_dropped", schema::routine_dropped),
+    ("schema.routine_changed", schema::routine_changed),
+    ("schema.sequence_changed", schema::sequence_changed),
+    ("schema.trigger_changed", schema::trigger_changed),
+    ("schema.row_access_changed", schema::row_access_changed),
+    ("schema.privilege_revoked", schema::privilege_revoked),
+    ("schema.namespace_gone", schema::namespace_gone),
+    ("schema.published_without_key", schema::published_without_key),
+    ("schema.data_lost", schema::data_lost),
+    ("schema.dropped_and_readded", schema::dropped_and_readded),
+    ("lock.index_not_concurrent", lock::index_not_concurrent),
+    ("lock.index_drop_not_concurrent", lock::index_drop_not_concurrent),
+    ("lock.table_rewrite", lock::table_rewrite),
+    ("lock.table_scan", lock::table_scan),
+    ("lock.constraint_builds_index", lock::constraint_builds_index),
+    ("lock.reindex", lock::reindex),
+    ("lock.table_rebuilt", lock::table_rebuilt),
+    ("lock.refresh_not_concurrent", lock::refresh_not_concurrent),
+    ("lock.partition_locks_parent", lock::partition_locks_parent),
+    ("lock.validate_in_same_transaction", lock::validate_in_same_transaction),
+    ("lock.backfill_under_lock", lock::backfill_under_lock),
+    ("lock.explicit_lock", lock::explicit_lock),
+    ("lock.no_timeout", lock::no_timeout),
+    ("lock.timeout_without_effect", lock::timeout_without_effect),
+    ("lock.several_tables", lock::several_tables),
+    ("lock.foreign_key_locks_parent", lock::foreign_key_locks_parent),
+    ("migration.concurrently_in_transaction", migration::concurrently_in_transaction),
+    ("migration.invalid_index_kept", migration::invalid_index_kept),
+    ("migration.fails_when_applied", migration::fails_when_applied),
+    ("migration.unbatched_backfill", migration::unbatched_backfill),
+    ("migration.unreadable_statement", migration::unreadable_statement),
+    ("migration.dynamic_sql", migration::dynamic_sql),
+    ("migration.nested_transaction", migration::nested_transaction),
+    ("migration.enum_value_used_early", migration::enum_value_used_early),
+    ("migration.collapsed_phases", migration::collapsed_phases),
+    ("history.edited", history::edited),
+    ("history.deleted", history::deleted),
+    ("history.out_of_order", history::out_of_order),
+    ("history.duplicate_version", history::duplicate_version),
+    ("policy.suppressions", by_verdict),
+];
 
 /// For rules whose findings the verdict makes, because they depend on all others.
 fn by_verdict(_: &Inspection, _: &Rule, _: &mut Vec<Finding>) {}
@@ -46,6 +130,9 @@ pub fn run(inspection: &Inspection, rules: &[Rule]) -> Vec<Finding> {
         };
         let first = findings.len();
         detector(inspection, rule, &mut findings);
+        if old_code::SETTLED.contains(&rule.id.as_str()) {
+            findings[first..].iter_mut().for_each(|finding| inspection.old_code.settle(finding));
+        }
         if let Some(severity) = wanted.and_then(RuleSeverity::severity) {
             findings[first..].iter_mut().for_each(|finding| finding.severity = severity);
         }

@@ -1,5 +1,7 @@
 //! Texts in, facts out: one module a format. What cannot be read becomes an unread fact, never silence.
 
+pub mod flag;
+pub mod hcl;
 pub mod migration;
 pub mod tree;
 

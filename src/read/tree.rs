@@ -88,6 +88,19 @@ pub enum Style {
 }
 
 impl Node {
+    /// A node that no YAML parser made.
+    pub fn new(span: Span, kind: NodeKind) -> Node {
+        Node { span, kind, tag: None, weight: 1 }
+    }
+
+    /// The map with the last entry of each key.
+    pub fn without_duplicates(&self) -> Node {
+        let mut seen = HashSet::new();
+        let mut entries: Vec<(Node, Node)> = self.entries().iter().rev().filter(|(key, _)| seen.insert(key.as_str())).cloned().collect();
+        entries.reverse();
+        Node { kind: NodeKind::Map(entries.into()), ..self.clone() }
+    }
+
     pub fn is_null(&self) -> bool {
         self.kind == NodeKind::Null
     }
@@ -174,6 +187,12 @@ impl Node {
 
     pub fn as_f64(&self) -> Option<f64> {
         self.plain()?.parse::<f64>().ok().filter(|number| number.is_finite())
+    }
+
+    /// This map over `below`: keys of both, this one's values first in rank.
+    pub fn overlaid(&self, below: &Node) -> Node {
+        let entries: Vec<(Node, Node)> = below.entries().iter().chain(self.entries()).cloned().collect();
+        Node { span: self.span, kind: NodeKind::Map(entries.into()), tag: None, weight: self.weight.saturating_add(below.weight) }
     }
 
     /// Keys that are written again, each with the first writing.

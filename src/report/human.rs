@@ -101,6 +101,8 @@ fn finding(found: &Finding, sources: &SourceMap, style: Style, out: &mut dyn Wri
 
 /// Draws the line of the finding and those of its labels in the same file; labels elsewhere are listed.
 fn snippet(place: Place, found: &Finding, sources: &SourceMap, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let at = sources.start(place);
+    writeln!(out, "  --> {}:{}:{}", one_line(sources.path(place.file)), at.line, at.column)?;
     let source = Snippet::new(sources.get(place.file));
     let mut labels = vec![LabeledSpan::new_primary_with_span(None, source.first_line(place.span))];
     for label in found.labels.iter().filter(|label| label.place.file == place.file) {

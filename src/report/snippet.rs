@@ -10,14 +10,13 @@ const WINDOW: usize = 160;
 
 /// A file as it may be printed: same byte offsets as the original, nothing in it that a terminal or a CI log obeys.
 pub struct Snippet {
-    path: String,
     text: String,
     lines: LineIndex,
 }
 
 impl Snippet {
     pub fn new(file: &SourceFile) -> Self {
-        Snippet { path: super::escape::one_line(&file.path), text: harmless(&file.text), lines: file.lines().clone() }
+        Snippet { text: harmless(&file.text), lines: file.lines().clone() }
     }
 
     /// The span, cut to its first line: what follows is described in words, not drawn.
@@ -37,7 +36,7 @@ impl SourceCode for Snippet {
         let end = floor(&self.text, line.end.min(start + WINDOW).max(span.offset() + span.len()));
         let column = self.text.get(line.start..start).map_or(0, |skipped| skipped.chars().count());
         let data = self.text.as_bytes().get(start..end).ok_or(MietteError::OutOfBounds)?;
-        Ok(Box::new(MietteSpanContents::new_named(self.path.clone(), data, (start, end - start).into(), number, column, 1)))
+        Ok(Box::new(MietteSpanContents::new(data, (start, end - start).into(), number, column, 1)))
     }
 }
 
@@ -61,7 +60,7 @@ fn harmless(text: &str) -> String {
             (false, _) => out.push('\u{fffd}'),
         }
     }
-    out.replace("##[", "##(").replace("::", ":\u{3a}")
+    out.replace("##[", "##(")
 }
 
 #[cfg(test)]

@@ -50,10 +50,13 @@ fn problem(path: &str, rule: &Rule) -> Option<String> {
         }
         Some(_) => {}
     }
-    for (key, text) in [("why", &rule.why), ("remedy", &rule.remedy)] {
-        if text.trim().len() < 40 || !text.trim().ends_with(['.', ';', ')', '`']) {
-            return Some(format!("`{key}` is not a full sentence"));
-        }
+    // A remedy may end in the statements to paste.
+    let sentence = |text: &str| text.len() >= 40 && text.contains(['.', ':']);
+    if !sentence(rule.why.trim()) || !rule.why.trim().ends_with(['.', ')']) {
+        return Some("`why` is not a full sentence".to_owned());
+    }
+    if !sentence(rule.remedy.trim()) {
+        return Some("`remedy` is not a full sentence".to_owned());
     }
     let fires = |example: &super::Example| {
         example.expect_at.is_some() || example.head.values().any(|text| super::verify::markers(text).iter().any(|(_, id)| *id == rule.id))

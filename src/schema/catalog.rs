@@ -231,7 +231,8 @@ impl Catalog {
         if let Some(schema) = &name.schema {
             return QName::new(schema.as_str(), name.name.as_str());
         }
-        let path = self.search_path.iter().map(String::as_str).chain(["public"]);
+        // Temporary objects come first unless the path says otherwise.
+        let path = ["pg_temp"].into_iter().chain(self.search_path.iter().map(String::as_str)).chain(["public"]);
         for schema in path {
             let key = QName::new(schema, name.name.as_str());
             if self.has_relation(&key) || self.types.contains_key(&key) || self.routines.contains_key(&key) {

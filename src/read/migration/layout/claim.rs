@@ -276,7 +276,7 @@ impl<'a> Finder<'a, '_, '_> {
         }
         let home = dir.split('/').any(says_migrations) || self.policy_for(dir).is_some();
         let maybe_home = MAYBE_HOME.contains(&tree::name(dir)) || MAYBE_HOME.contains(&tree::name(tree::parent(dir)));
-        if !named(&NUMBERED) || !(home || maybe_home && has_ddl) {
+        if !named(&NUMBERED) || !(home || maybe_home && has_ddl && named(&COUNTED)) {
             return Ok(None);
         }
         let known = self.runner(dir, &[Framework::Sqlx, Framework::NodePgMigrate])?;
@@ -337,6 +337,8 @@ static DDL: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?i)\b(?:create|alter|drop)\s+(?:unique\s+|or\s+replace\s+|materialized\s+)*(?:table|index|view|type|schema|function|extension)\b")
         .expect("a constant pattern")
 });
+/// At least two digits and a name: what a directory that is not called `migrations` needs, or `v0.sql` would count.
+static COUNTED: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\d{2,}[_.-]").expect("a valid pattern"));
 
 /// Manifest, runner, and what in it says that the runner is used.
 static RUNNERS: LazyLock<Vec<(&str, Framework, Regex)>> = LazyLock::new(|| {

@@ -39,14 +39,14 @@ pub struct Found {
     pub skipped: Vec<Unread>,
 }
 
-/// The migrations of both trees, parsed. A script whose text did not change is parsed once.
+/// The migrations of both trees. What the change adds or edits is parsed in full, the history as far as the catalog needs it.
 ///
 /// Errors: a file cannot be read from the repository, or the policy gives a server version that is not a number.
 pub fn read_both(base: &Snapshot, head: &Snapshot, sources: &mut SourceMap, policy: &[MigrationPolicy]) -> Result<(Found, Found), Error> {
     let mut known = Known::new();
     let mut base = find(base, Side::Base, sources, policy, &mut known)?;
     let mut head = find(head, Side::Head, sources, policy, &mut known)?;
-    parse::parse_all(base.units.iter_mut().chain(head.units.iter_mut()).collect(), sources);
+    parse::parse_change(&mut base.units, &mut head.units, sources);
     Ok((base, head))
 }
 

@@ -1,9 +1,10 @@
 //! Units in, their scripts' statements filled in: equal texts once, on all cores.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::read::migration::{Dialect, Framework, Script, Unit, Wrapping, sql};
+use crate::read::migration::sql::{self, Depth};
+use crate::read::migration::{Dialect, Framework, Migration, Script, Unit, Wrapping};
 use crate::schema::op::{SchemaOp, Statement};
 use crate::source::{SourceMap, Span};
 
@@ -12,42 +13,88 @@ const STACK_BYTES: usize = 16 * 1024 * 1024;
 
 /// Fills in the statements of every script.
 pub fn parse(units: &mut [Unit], sources: &SourceMap) {
-    parse_all(units.iter_mut().collect(), sources);
+    let mut wanted = Vec::new();
+    for unit in units {
+        let (dialect, framework) = (unit.dialect, unit.framework);
+        wanted.extend(scripts(unit).map(|script| (script, Depth::Full, dialect, framework)));
+    }
+    fill(wanted, sources);
 }
 
-/// What decides a parse: the same text, regions and dialect give the same statements.
-type Job<'a> = (Dialect, &'a str, Vec<Span>);
+/// What decides a parse: the same text, regions and dialect to the same depth give the same statements.
+type Job<'a> = (Depth, Dialect, &'a str, Vec<Span>);
 
-pub fn parse_all(mut units: Vec<&mut Unit>, sources: &SourceMap) {
+/// Parses what a change needs: everything of the migrations it adds or edits, and where a unit has such, as much of the
+/// applied history as moves the catalog. The rest keeps no statements.
+pub fn parse_change(base: &mut [Unit], head: &mut [Unit], sources: &SourceMap) {
+    let mut wanted: Vec<(&mut Script, Depth, Dialect, Framework)> = Vec::new();
+    let fresh: Vec<HashSet<Key>> = head.iter().map(|unit| fresh(base, unit, sources)).collect();
+    let roots: Vec<(String, Framework)> = head.iter().map(|unit| (unit.root.clone(), unit.framework)).collect();
+    for (unit, fresh) in head.iter_mut().zip(&fresh) {
+        let (dialect, framework) = (unit.dialect, unit.framework);
+        for migration in unit.migrations.iter_mut().filter(|migration| fresh.contains(&key(migration))) {
+            wanted.extend(both(migration).map(|script| (script, Depth::Full, dialect, framework)));
+        }
+    }
+    for unit in base.iter_mut() {
+        let (dialect, framework) = (unit.dialect, unit.framework);
+        let Some(at) = roots.iter().position(|(root, of)| *root == unit.root && *of == framework) else { continue };
+        for migration in unit.migrations.iter_mut().filter(|_| !fresh[at].is_empty()) {
+            if fresh[at].contains(&key(migration)) {
+                wanted.extend(both(migration).map(|script| (script, Depth::Full, dialect, framework)));
+            } else {
+                wanted.push((&mut migration.up, Depth::Catalog, dialect, framework));
+            }
+        }
+    }
+    fill(wanted, sources);
+}
+
+type Key = (String, bool);
+
+fn key(migration: &Migration) -> Key {
+    (migration.id.clone(), migration.repeatable)
+}
+
+/// Migrations of a head unit that base does not have with the same text.
+fn fresh(base: &[Unit], unit: &Unit, sources: &SourceMap) -> HashSet<Key> {
+    let old = base.iter().find(|old| old.root == unit.root && old.framework == unit.framework);
+    let known: HashMap<Key, &Migration> = old.into_iter().flat_map(|old| &old.migrations).map(|old| (key(old), old)).collect();
+    let kept = |migration: &Migration| known.get(&key(migration)).is_some_and(|old| same(old, migration, sources));
+    unit.migrations.iter().filter(|migration| !kept(migration)).map(key).collect()
+}
+
+fn same(one: &Migration, other: &Migration, sources: &SourceMap) -> bool {
+    let text = |script: &Script| (sources.text(script.source), script.regions.clone());
+    text(&one.up) == text(&other.up) && one.down.as_ref().map(text) == other.down.as_ref().map(text)
+}
+
+fn fill(mut wanted: Vec<(&mut Script, Depth, Dialect, Framework)>, sources: &SourceMap) {
     let mut jobs: Vec<Job> = Vec::new();
     let mut known: HashMap<Job, usize> = HashMap::new();
-    for unit in &mut units {
-        let dialect = unit.dialect;
-        for script in scripts(unit) {
-            let job = (dialect, sources.text(script.source), script.regions.clone());
-            known.entry(job).or_insert_with_key(|job| {
-                jobs.push(job.clone());
-                jobs.len() - 1
-            });
-        }
+    let mut numbers = Vec::with_capacity(wanted.len());
+    for (script, depth, dialect, _) in &wanted {
+        let job = (*depth, *dialect, sources.text(script.source), script.regions.clone());
+        numbers.push(*known.entry(job).or_insert_with_key(|job| {
+            jobs.push(job.clone());
+            jobs.len() - 1
+        }));
     }
     let parsed = run(&jobs);
-    for unit in &mut units {
-        let (dialect, framework) = (unit.dialect, unit.framework);
-        for script in scripts(unit) {
-            let job = (dialect, sources.text(script.source), script.regions.clone());
-            if let Some(statements) = known.get(&job).and_then(|i| parsed.get(*i)) {
-                script.statements = statements.clone();
-            }
-            if framework == Framework::Flyway {
-                leave_transaction(script);
-            }
+    for ((script, _, _, framework), number) in wanted.iter_mut().zip(numbers) {
+        script.statements = parsed[number].clone();
+        if *framework == Framework::Flyway {
+            leave_transaction(script);
         }
     }
+}
+
+fn both(migration: &mut Migration) -> impl Iterator<Item = &mut Script> {
+    std::iter::once(&mut migration.up).chain(migration.down.as_mut())
 }
 
 fn scripts(unit: &mut Unit) -> impl Iterator<Item = &mut Script> {
-    unit.migrations.iter_mut().flat_map(|migration| std::iter::once(&mut migration.up).chain(migration.down.as_mut()))
+    unit.migrations.iter_mut().flat_map(both)
 }
 
 /// Statements of each job, in the jobs' order.
@@ -56,8 +103,10 @@ fn run(jobs: &[Job]) -> Vec<Vec<Statement>> {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut done = Vec::new();
-        while let Some((i, (dialect, text, regions))) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, jobs.get(i)?))) {
-            done.push((i, sql::read(*dialect, text, regions)));
+        while let Some((i, (depth, dialect, text, regions))) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|i| Some((i, jobs.get(i)?)))
+        {
+            done.push((i, sql::read_to(*depth, *dialect, text, regions)));
         }
         done
     };

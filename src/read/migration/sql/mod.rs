@@ -10,11 +10,26 @@ use super::Dialect;
 use crate::schema::op::{Op, OpaqueReason, SchemaOp, Statement};
 use crate::source::Span;
 
+/// How much of a script is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Depth {
+    /// What moves the catalog forward: the applied history. Statements that cannot change a schema keep no ops, bodies of
+    /// routines are not read, and the grammar's finer checks are left out: a server has accepted the text before.
+    Catalog,
+    /// Everything: what is new in a change.
+    Full,
+}
+
 /// Reads every statement of the regions. What cannot be read is an `Opaque` op, so no statement is ever left out.
 pub fn read(dialect: Dialect, text: &str, regions: &[Span]) -> Vec<Statement> {
+    read_to(Depth::Full, dialect, text, regions)
+}
+
+/// The same, to a depth.
+pub fn read_to(depth: Depth, dialect: Dialect, text: &str, regions: &[Span]) -> Vec<Statement> {
     let mut statements = Vec::new();
     for region in regions.iter().filter_map(|region| clip(text, *region)) {
-        let source = Source { text: region.text(text), base: region.start, nesting: 0 };
+        let source = Source { text: region.text(text), base: region.start, nesting: 0, depth };
         match dialect {
             Dialect::Postgres | Dialect::Unknown => statements.extend(postgres::script(source)),
             Dialect::Mysql => statements.extend(other::script(source, "mysql")),
@@ -33,6 +48,7 @@ struct Source<'a> {
     base: usize,
     /// How many bodies (DO blocks, routines, EXECUTE literals) this text lies in.
     nesting: usize,
+    depth: Depth,
 }
 
 impl Source<'_> {

@@ -240,9 +240,19 @@ pub fn set_not_null(scene: &mut Scene, key: &QName, name: &Name) {
             scene.scan(&member, format!("every row is checked for NULL in {name}"));
         }
     }
-    if !scene.is_new(key) && !not_valid {
+    // Where a CHECK forbids NULL already, writers meet nothing new.
+    if !scene.is_new(key) && !not_valid && !forbidden_already(scene, key, name) {
         writers_of_null(scene, key, name, column.as_ref());
     }
+}
+
+/// An enforced CHECK implies `IS NOT NULL`, validated or not: new rows are held to it.
+fn forbidden_already(scene: &Scene, key: &QName, name: &Name) -> bool {
+    let forbids = |constraint: &crate::schema::catalog::TableConstraint| match &constraint.kind {
+        TableConstraintKind::Check { expr } => constraint.enforced && expr.proves_not_null.contains(&name.text),
+        _ => false,
+    };
+    scene.table(key).is_some_and(|table| table.constraints.iter().any(forbids))
 }
 
 /// PostgreSQL 18: a NOT NULL constraint that is there but not yet validated.

@@ -27,8 +27,16 @@ pub fn insert(scene: &mut Scene, insert: &Insert) {
     }
 }
 
+/// A table of PostgreSQL's own catalog: small, and not the application's.
+fn is_system(key: &QName) -> bool {
+    key.name.starts_with("pg_") || matches!(key.schema.as_str(), "pg_catalog" | "information_schema")
+}
+
 pub fn update(scene: &mut Scene, update: &Update) {
     let key = scene.resolve(&update.table);
+    if is_system(&key) {
+        return;
+    }
     scene.must_know(&key);
     scene.lock(&key, LockMode::RowExclusive);
     for column in &update.set {
@@ -40,6 +48,9 @@ pub fn update(scene: &mut Scene, update: &Update) {
 
 pub fn delete(scene: &mut Scene, delete: &Delete) {
     let key = scene.resolve(&delete.table);
+    if is_system(&key) {
+        return;
+    }
     scene.must_know(&key);
     scene.lock(&key, LockMode::RowExclusive);
     reads(scene, &delete.query);

@@ -33,7 +33,7 @@ pub fn create(scene: &mut Scene, create: &CreateIndex) {
         let index = create.name.as_ref().map_or_else(|| "the index".to_owned(), |name| name.text.clone());
         scene.assume(format!("a failed first run leaves {index} invalid, and IF NOT EXISTS then keeps it so"));
     }
-    if !create.concurrently && !(create.only && partitioned) {
+    if !(create.concurrently || create.only && partitioned) {
         for member in scene.family(&key) {
             if member != key {
                 scene.lock_because(&member, LockMode::Share, format!("the index is built on each partition of {}", key.short()));

@@ -28,7 +28,7 @@ mod volatility;
 
 use super::lex::{Kind, Token};
 use super::split::{self, Piece, PieceKind};
-use super::{Source, opaque};
+use super::{Depth, Source, opaque};
 use crate::schema::op::{OpaqueReason, Statement};
 
 /// Bodies inside bodies that are still read.
@@ -46,12 +46,23 @@ pub(super) fn script(source: Source<'_>) -> Vec<Statement> {
 
 fn one(source: Source<'_>, piece: &Piece, tokens: &[Token]) -> Statement {
     let span = source.span(piece.start, piece.end);
+    if source.depth == Depth::Catalog && source.nesting == 0 && leaves_schema_alone(source.text, tokens) {
+        return Statement { span, ops: Vec::new() };
+    }
     let ops = match &piece.kind {
         PieceKind::Opaque(reason, detail) => vec![opaque(span, *reason, detail.clone())],
         PieceKind::ClientCopy(text) => data::client_copy(source, piece, text),
         PieceKind::Sql => statement::lower(source, tokens, piece.templated),
     };
     Statement { span, ops }
+}
+
+/// Told by its first word: data, comments and privileges. `SELECT` stays, it may set the search path or make a table.
+fn leaves_schema_alone(text: &str, tokens: &[Token]) -> bool {
+    const WORDS: [&str; 12] =
+        ["INSERT", "UPDATE", "DELETE", "COMMENT", "GRANT", "REVOKE", "COPY", "ANALYZE", "VACUUM", "REINDEX", "LOCK", "REFRESH"];
+    let first = first_words(text, tokens, 1);
+    WORDS.contains(&first.as_str())
 }
 
 /// The first words of a statement, to name it by.

@@ -82,7 +82,7 @@ pub(super) fn expression(source: Source<'_>, start: usize, end: usize) -> Vec<St
     }
     let sql = format!("{SELECT}{text}");
     let span = source.span(start, end);
-    let mut found = script(Source { text: &sql, base, nesting: source.nesting + 1 });
+    let mut found = script(Source { text: &sql, base, nesting: source.nesting + 1, depth: source.depth });
     for statement in &mut found {
         statement.span = span;
         statement.ops.retain(|op| match &op.kind {
@@ -231,7 +231,8 @@ impl Scanner<'_> {
         let (Some(first), Some(last)) = (self.tokens.get(at), end.checked_sub(1).and_then(|i| self.tokens.get(i))) else { return };
         if let Some(rest) = self.source.text.get(first.end..last.end) {
             let sql = format!("SELECT {rest}");
-            let source = Source { text: &sql, base: self.source.base + first.start, nesting: self.source.nesting + 1 };
+            let source =
+                Source { text: &sql, base: self.source.base + first.start, nesting: self.source.nesting + 1, depth: self.source.depth };
             self.statements.extend(script(source));
         }
     }
@@ -271,7 +272,8 @@ impl Scanner<'_> {
             bytes[start - first.start..stop - first.start].fill(b' ');
         }
         let Ok(sql) = String::from_utf8(bytes) else { return };
-        let source = Source { text: &sql, base: self.source.base + first.start, nesting: self.source.nesting + 1 };
+        let source =
+            Source { text: &sql, base: self.source.base + first.start, nesting: self.source.nesting + 1, depth: self.source.depth };
         self.statements.extend(script(source));
     }
 
@@ -332,7 +334,7 @@ impl Scanner<'_> {
             bytes[from - start..to - start].copy_from_slice(text.as_bytes());
         }
         if let Ok(sql) = String::from_utf8(bytes) {
-            let source = Source { text: &sql, base: self.source.base + start, nesting: self.source.nesting + 1 };
+            let source = Source { text: &sql, base: self.source.base + start, nesting: self.source.nesting + 1, depth: self.source.depth };
             self.statements.extend(script(source));
         }
     }

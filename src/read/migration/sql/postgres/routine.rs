@@ -1,7 +1,7 @@
 //! Functions, procedures and aggregates, `DO` and `CALL` to ops.
 
 use super::super::lex::Kind;
-use super::super::{Source, opaque};
+use super::super::{Depth, Source, opaque};
 use super::alter_table::{Common, common};
 use super::cursor::Cursor;
 use super::statement::{Ops, single};
@@ -205,7 +205,7 @@ fn atomic(c: &mut Cursor<'_>) -> Option<Vec<Statement>> {
     let end = c.tokens.get(c.pos)?.start;
     c.need("end")?;
     let text = c.source.text.get(start..end)?;
-    Some(script(Source { text, base: c.source.base + start, nesting: c.source.nesting + 1 }))
+    Some(script(Source { text, base: c.source.base + start, nesting: c.source.nesting + 1, depth: c.source.depth }))
 }
 
 /// The bytes inside a string literal and their text, escapes blanked so that every byte keeps its place.
@@ -217,7 +217,11 @@ pub(super) fn inner<'a>(c: &Cursor<'a>, token: usize) -> Option<(Span, std::borr
 
 fn quoted_body(c: &Cursor<'_>, token: usize, language: &str) -> Vec<Statement> {
     let Some((span, text)) = inner(c, token) else { return Vec::new() };
-    let source = Source { text: &text, base: span.start, nesting: c.source.nesting + 1 };
+    let runs_now = c.text_at(0).eq_ignore_ascii_case("do");
+    if c.source.depth == Depth::Catalog && !runs_now {
+        return Vec::new();
+    }
+    let source = Source { text: &text, base: span.start, nesting: c.source.nesting + 1, depth: c.source.depth };
     match language {
         "sql" => script(source),
         "plpgsql" => plpgsql::body(source),

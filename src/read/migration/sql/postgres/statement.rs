@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use squawk_syntax::{SourceFile, SyntaxNode};
 
 use super::super::lex::{Kind, Token};
-use super::super::{Source, opaque};
+use super::super::{Depth, Source, opaque};
 use super::cursor::Cursor;
 use super::{
     alter_table, data, domain, first_words, index, misc, privilege, publication, routine, sequence, session, table, trigger, types, view,
@@ -58,7 +58,7 @@ pub(super) fn lower(source: Source<'_>, tokens: &[Token], templated: bool) -> Ve
         return vec![opaque(span, OpaqueReason::TooLarge, why)];
     }
     let text = source.text.get(first.start..last.end).unwrap_or("");
-    let tree = match parse(text, is_routine(source, tokens)) {
+    let tree = match parse(text, is_routine(source, tokens), source.depth) {
         Ok(tree) => tree,
         Err(message) if templated => {
             return vec![opaque(span, OpaqueReason::Dynamic, format!("a runner's placeholder decides: {message}"))];
@@ -98,10 +98,10 @@ fn is_routine(source: Source<'_>, tokens: &[Token]) -> bool {
 }
 
 /// The parser's tree, or its first complaint.
-fn parse(text: &str, routine: bool) -> Result<SyntaxNode, String> {
+fn parse(text: &str, routine: bool, depth: Depth) -> Result<SyntaxNode, String> {
     let parsed = catch_unwind(AssertUnwindSafe(|| {
         let parse = SourceFile::parse(text);
-        let errors = parse.errors();
+        let errors = if depth == Depth::Full { parse.errors() } else { Vec::new() };
         (parse, errors)
     }));
     let Ok((parse, errors)) = parsed else { return Err("the parser gave up".to_owned()) };

@@ -3,7 +3,7 @@
 use squawk_syntax::SyntaxNode;
 
 use super::super::lex::{Kind, Lexer};
-use super::super::{Source, lex};
+use super::super::{Depth, Source, lex};
 use super::alter_table::{Common, common};
 use super::cursor::Cursor;
 use super::statement::{Ops, single};
@@ -82,7 +82,7 @@ pub(super) fn type_of_node(node: &SyntaxNode, origin: usize) -> Option<TypeName>
     while let Some(token) = lexer.next() {
         tokens.push(token);
     }
-    let source = Source { text: &text, base: origin + usize::from(node.text_range().start()), nesting: 0 };
+    let source = Source { text: &text, base: origin + usize::from(node.text_range().start()), nesting: 0, depth: Depth::Full };
     let mut c = Cursor { source, tokens: &tokens, pos: 0, tree: node.clone() };
     let to = tokens.len();
     type_name(&mut c, 0, to)

@@ -1,0 +1,319 @@
+//! What breaks the code that still runs on the old revision: a rollout's steps in, findings out.
+
+use std::collections::BTreeSet;
+
+use super::Inspection;
+use super::step::{StepView, finding, label, steps};
+use crate::finding::{EffectKind, Finding, Severity};
+use crate::rule::Rule;
+use crate::schema::effect::{Break, Certainty, Subject};
+use crate::schema::op::{ConstraintKind, RoutineName, SchemaOp, TableAction};
+
+/// The ALTER TABLE action of a step.
+fn action<'a>(view: &StepView<'a>) -> Option<&'a TableAction> {
+    match view.kind() {
+        SchemaOp::AlterTable(alter) => Some(&alter.action),
+        _ => None,
+    }
+}
+
+/// One finding for an op whose effect breaks old readers or writers. Several breaks of one op are one finding.
+fn broken(inspection: &Inspection, rule: &Rule, view: &StepView) -> Option<Finding> {
+    let effect = view.effect();
+    let readers = effect.breaks_readers.iter();
+    let first = readers.chain(&effect.breaks_writers).max_by_key(|found| found.certainty == Certainty::Always)?;
+    let mut vars = vars_of(&first.subject);
+    if let SchemaOp::AlterTable(alter) = view.kind() {
+        vars.push(("table", alter.table.to_string()));
+        match &alter.action {
+            TableAction::RenameColumn { to, .. } | TableAction::RenameTable { to } => vars.push(("new", to.to_string())),
+            TableAction::AlterColumnType { ty, .. } => vars.push(("type", ty.to_string())),
+            TableAction::AddColumn { column, .. } => vars.push(("type", column.ty.to_string())),
+            TableAction::SetSchema { schema } => vars.push(("new", format!("{schema}.{}", alter.table.name))),
+            _ => {}
+        }
+    }
+    let mut found = finding(inspection, rule, view, first.subject.clone(), sentence(first), &vars);
+    found.effects = kinds(effect);
+    Some(found)
+}
+
+fn sentence(broken: &Break) -> String {
+    let mut text = broken.how.clone();
+    if let Some(first) = text.get(..1) {
+        text.replace_range(..1, &first.to_uppercase());
+    }
+    let when = match broken.certainty {
+        Certainty::Always => "Instances of the deployed code run against the new schema until the rollout is complete.",
+        Certainty::Sometimes => "The deployed code may do so until the rollout is complete.",
+    };
+    format!("{text}. {when}")
+}
+
+fn kinds(effect: &crate::schema::effect::Effect) -> BTreeSet<EffectKind> {
+    let mut kinds = BTreeSet::new();
+    if !effect.breaks_readers.is_empty() {
+        kinds.insert(EffectKind::BreaksOldReaders);
+    }
+    if !effect.breaks_writers.is_empty() {
+        kinds.insert(EffectKind::BreaksOldWriters);
+    }
+    if !effect.loses.is_empty() {
+        kinds.insert(EffectKind::LosesData);
+    }
+    kinds
+}
+
+/// Values for a remedy's placeholders, from what a finding is about.
+fn vars_of(subject: &Subject) -> Vec<(&'static str, String)> {
+    use crate::schema::effect::SubjectKind;
+    let short = |name: &str| name.strip_prefix("public.").unwrap_or(name).to_owned();
+    let name = short(&subject.name);
+    let key = match subject.kind {
+        SubjectKind::Column => "column",
+        SubjectKind::Table => "table",
+        SubjectKind::Constraint => "constraint",
+        SubjectKind::Index => "index",
+        SubjectKind::View => "view",
+        SubjectKind::EnumValue => "value",
+        _ => "name",
+    };
+    let mut vars = vec![(key, name)];
+    if let Some(table) = &subject.table {
+        let key = if subject.kind == SubjectKind::EnumValue { "type" } else { "table" };
+        vars.push((key, short(table)));
+    }
+    vars
+}
+
+/// Runs over the ops that `applies` picks and reports what they break.
+fn each(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>, applies: impl Fn(&StepView) -> bool) {
+    let views = steps(inspection);
+    out.extend(views.iter().filter(|view| applies(view)).filter_map(|view| broken(inspection, rule, view)));
+}
+
+/// The same; a break that only may happen is a warning where the rule blocks, a note where it warns.
+fn each_by_certainty(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>, applies: impl Fn(&StepView) -> bool) {
+    let lowered = if rule.severity == Severity::Block { Severity::Warn } else { Severity::Note };
+    for view in steps(inspection).iter().filter(|view| applies(view)) {
+        let effect = view.effect();
+        let always = effect.breaks_readers.iter().chain(&effect.breaks_writers).any(|found| found.certainty == Certainty::Always);
+        if let Some(mut found) = broken(inspection, rule, view) {
+            found.severity = if always { rule.severity } else { lowered };
+            out.push(found);
+        }
+    }
+}
+
+pub fn drop_column(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each(inspection, rule, out, |view| matches!(action(view), Some(TableAction::DropColumn { .. })));
+}
+
+pub fn drop_table(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each(inspection, rule, out, |view| matches!(view.kind(), SchemaOp::DropTable { .. }));
+}
+
+pub fn rename_column(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each(inspection, rule, out, |view| matches!(action(view), Some(TableAction::RenameColumn { .. })));
+}
+
+pub fn rename_table(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let first = out.len();
+    each(inspection, rule, out, |view| matches!(action(view), Some(TableAction::RenameTable { .. } | TableAction::SetSchema { .. })));
+    let renamed = out.split_off(first);
+    out.extend(renamed.into_iter().filter(|found| !super::old_code::old_name_kept(inspection, &found.subject)));
+    out[first..].iter_mut().for_each(|found| inspection.old_code.settle(found));
+}
+
+pub fn column_type_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each(inspection, rule, out, |view| matches!(action(view), Some(TableAction::AlterColumnType { .. })));
+}
+
+pub fn new_column_required(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let first = out.len();
+    each(inspection, rule, out, |view| matches!(action(view), Some(TableAction::AddColumn { .. })));
+    out[first..].iter_mut().for_each(|found| super::old_code::list_writers(inspection, found));
+}
+
+pub fn default_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each_by_certainty(inspection, rule, out, |view| {
+        matches!(action(view), Some(TableAction::DropDefault { .. } | TableAction::DropIdentity { .. }))
+    });
+}
+
+pub fn not_null_added(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each_by_certainty(inspection, rule, out, |view| match action(view) {
+        // A column of this very rollout is `migration/collapsed-phases`.
+        Some(TableAction::SetNotNull { .. }) => view.effect().breaks_writers.iter().all(|found| found.certainty == Certainty::Sometimes),
+        Some(TableAction::AddConstraint { constraint }) => matches!(constraint.kind, ConstraintKind::NotNull { .. }),
+        _ => false,
+    });
+}
+
+pub fn constraint_restricts_writers(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each(inspection, rule, out, |view| match view.kind() {
+        SchemaOp::CreateIndex(create) => create.unique,
+        SchemaOp::AlterTable(alter) => match &alter.action {
+            TableAction::AddConstraint { constraint } => !matches!(constraint.kind, ConstraintKind::NotNull { .. }),
+            TableAction::AlterConstraint { .. } => true,
+            _ => false,
+        },
+        _ => false,
+    });
+}
+
+pub fn unique_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each(inspection, rule, out, |view| {
+        matches!(view.kind(), SchemaOp::DropIndex { .. }) || matches!(action(view), Some(TableAction::DropConstraint { .. }))
+    });
+}
+
+pub fn enum_value_renamed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    use crate::schema::op::TypeAction::RenameValue;
+    each(inspection, rule, out, |view| matches!(view.kind(), SchemaOp::AlterType { action: RenameValue { .. }, .. }));
+}
+
+pub fn enum_value_added(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    use crate::schema::op::TypeAction::AddValue;
+    each(inspection, rule, out, |view| matches!(view.kind(), SchemaOp::AlterType { action: AddValue { .. }, .. }));
+}
+
+pub fn type_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    use crate::schema::op::TypeAction::{AddValue, RenameValue};
+    each_by_certainty(inspection, rule, out, |view| match view.kind() {
+        SchemaOp::AlterType { action, .. } => !matches!(action, AddValue { .. } | RenameValue { .. }),
+        SchemaOp::DropType { .. } | SchemaOp::DropDomain { .. } | SchemaOp::AlterDomain { .. } => true,
+        _ => false,
+    });
+}
+
+pub fn view_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    use crate::schema::op::ViewAction::{Rename, RenameColumn, SetSchema};
+    let views = steps(inspection);
+    let recreated = |view: &StepView, name: &crate::schema::name::RelName| {
+        views
+            .iter()
+            .any(|later| later.same_transaction(view) && matches!(later.kind(), SchemaOp::CreateView(create) if create.view == *name))
+    };
+    each(inspection, rule, out, |view| match view.kind() {
+        SchemaOp::DropView { view: name, .. } => !recreated(view, name),
+        SchemaOp::AlterView { action, .. } => matches!(action, Rename { .. } | RenameColumn { .. } | SetSchema { .. }),
+        _ => false,
+    });
+}
+
+pub fn view_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    use crate::schema::op::ViewAction::OwnerTo;
+    each(inspection, rule, out, |view| matches!(view.kind(), SchemaOp::CreateView(_) | SchemaOp::AlterView { action: OwnerTo { .. }, .. }));
+}
+
+pub fn routine_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    // A drop right before a CREATE of the same name replaces the routine; `routine_changed` says so.
+    let views = steps(inspection);
+    let same_args = |a: &RoutineName, b: &RoutineName| match (&a.args, &b.args) {
+        (Some(a), Some(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same_as(b)),
+        _ => true,
+    };
+    let recreated = |view: &StepView, gone: &RoutineName| {
+        views.iter().any(|later| match later.kind() {
+            SchemaOp::CreateRoutine(create) => {
+                later.same_transaction(view) && create.routine.name == gone.name && same_args(&create.routine, gone)
+            }
+            _ => false,
+        })
+    };
+    for view in &views {
+        let gone = match view.kind() {
+            SchemaOp::DropRoutine { routine, .. } => !recreated(view, routine),
+            SchemaOp::AlterRoutine { .. } => true,
+            _ => false,
+        };
+        out.extend(gone.then(|| broken(inspection, rule, view)).flatten());
+    }
+}
+
+pub fn routine_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each(inspection, rule, out, |view| matches!(view.kind(), SchemaOp::CreateRoutine(_)));
+}
+
+pub fn sequence_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each_by_certainty(inspection, rule, out, |view| matches!(view.kind(), SchemaOp::AlterSequence { .. } | SchemaOp::DropSequence { .. }));
+}
+
+pub fn trigger_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each(inspection, rule, out, |view| {
+        let table_action = matches!(action(view), Some(TableAction::Trigger { .. }));
+        table_action || matches!(view.kind(), SchemaOp::CreateTrigger(_) | SchemaOp::DropTrigger { .. } | SchemaOp::CreateRule { .. })
+    });
+}
+
+pub fn row_access_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each(inspection, rule, out, |view| {
+        let policy = matches!(view.kind(), SchemaOp::CreatePolicy { .. } | SchemaOp::AlterPolicy { .. } | SchemaOp::DropPolicy { .. });
+        policy || matches!(action(view), Some(TableAction::RowSecurity { .. }))
+    });
+}
+
+pub fn privilege_revoked(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each(inspection, rule, out, |view| {
+        matches!(view.kind(), SchemaOp::Revoke { .. } | SchemaOp::DropOwned { .. } | SchemaOp::Irrelevant { .. })
+    });
+}
+
+pub fn namespace_gone(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each(inspection, rule, out, |view| {
+        matches!(
+            view.kind(),
+            SchemaOp::AlterSchema { .. } | SchemaOp::DropSchema { .. } | SchemaOp::DropExtension { .. } | SchemaOp::DropDatabase { .. }
+        )
+    });
+}
+
+pub fn published_without_key(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each(inspection, rule, out, |view| {
+        let publishes = matches!(view.kind(), SchemaOp::CreatePublication { .. } | SchemaOp::AlterPublication { .. });
+        publishes || matches!(action(view), Some(TableAction::ReplicaIdentity { .. }))
+    });
+}
+
+/// Rows or values that are gone for good, where the loss is not the drop itself.
+pub fn data_lost(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    for view in steps(inspection) {
+        let drops = matches!(view.kind(), SchemaOp::DropTable { .. } | SchemaOp::DropSchema { .. } | SchemaOp::DropDatabase { .. })
+            || matches!(action(&view), Some(TableAction::DropColumn { .. }));
+        let Some(loss) = view.effect().loses.first().filter(|_| !drops) else { continue };
+        let message = format!("This deletes {}. No rollback brings it back.", loss.what);
+        let mut found = finding(inspection, rule, &view, loss.subject.clone(), message, &vars_of(&loss.subject));
+        found.effects = [EffectKind::LosesData, EffectKind::BlocksRollback].into();
+        out.push(found);
+    }
+}
+
+/// A column dropped and added again under the same name in one rollout: generators write a change of type so.
+pub fn dropped_and_readded(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let views = steps(inspection);
+    for (at, view) in views.iter().enumerate() {
+        let (SchemaOp::AlterTable(alter), Some(TableAction::AddColumn { column, .. })) = (view.kind(), action(view)) else { continue };
+        let dropped = views[..at].iter().find(|earlier| match (earlier.kind(), action(earlier)) {
+            (SchemaOp::AlterTable(old), Some(TableAction::DropColumn { column: gone, .. })) => {
+                old.table == alter.table && *gone == column.name && !earlier.effect().loses.is_empty()
+            }
+            _ => false,
+        });
+        let Some(dropped) = dropped else { continue };
+        let message = format!(
+            "Column {} of {} is dropped and added again in one rollout: its values are lost, and the new column starts empty.",
+            column.name, alter.table
+        );
+        let subject = Subject {
+            kind: crate::schema::effect::SubjectKind::Column,
+            table: Some(alter.table.to_string()),
+            name: column.name.text.clone(),
+        };
+        let vars = [("table", alter.table.to_string()), ("column", column.name.text.clone()), ("type", column.ty.to_string())];
+        let mut found = finding(inspection, rule, view, subject, message, &vars);
+        found.effects = [EffectKind::LosesData].into();
+        found.labels.push(label(dropped, "dropped here"));
+        out.push(found);
+    }
+}
