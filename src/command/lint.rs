@@ -1,7 +1,7 @@
 //! `holdshort lint`: migration files alone, without git: files in, the verdict on them as one rollout out.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::report;
 use crate::change::{self, ChangeSet, Revision, Snapshot};
@@ -11,6 +11,7 @@ use crate::read::migration::Framework;
 use crate::report::Style;
 use crate::rule;
 use crate::settings::{MigrationPolicy, Phase, Settings};
+use crate::verdict::Outcome;
 
 /// Where the files are put: each behind a number, so that they run in the order given.
 const ROOT: &str = "lint";
@@ -42,8 +43,21 @@ pub fn run(args: &LintArgs, style: Style) -> Result<ExitCode, Error> {
         server_version: args.server_version.clone(),
         ignore: false,
     });
-    let outcome = crate::inspect(change, settings, &rules)?;
+    let mut outcome = crate::inspect(change, settings, &rules)?;
+    show_given_paths(&mut outcome, &args.files);
     report(&args.output, &outcome, &rules, style)
+}
+
+/// Puts the paths the user gave where the numbered ones stand.
+fn show_given_paths(outcome: &mut Outcome, given: &[PathBuf]) {
+    let shown = |path: &str| {
+        let number = path.strip_prefix(ROOT).and_then(|rest| rest.get(1..7)).and_then(|digits| digits.parse::<usize>().ok());
+        let found = number.and_then(|number| given.get(number.checked_sub(1)?));
+        found.map_or_else(|| path.to_owned(), |path| path.to_string_lossy().into_owned())
+    };
+    outcome.inspection.sources.rename(shown);
+    outcome.findings.iter_mut().for_each(|finding| finding.path = shown(&finding.path));
+    outcome.coverage.skipped.iter_mut().for_each(|skipped| skipped.path = shown(&skipped.path));
 }
 
 /// The name to show and the text of one file; `-` is standard input.

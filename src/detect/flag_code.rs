@@ -104,3 +104,10 @@ pub fn expired_or_ownerless(inspection: &Inspection, rule: &Rule, out: &mut Vec<
         }
     }
 }
+
+pub fn switched_on_in_code(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    for switch in &inspection.flags.switches {
+        let message = format!("This {} line turns `{}` on for everyone when it runs.", switch.library, switch.name);
+        out.push(finding(inspection, rule, &switch.name, switch.place, message));
+    }
+}

@@ -55,6 +55,7 @@ pub const DETECTORS: &[(&str, Detector)] = &[
     ("flag.state_unknown", flag::state_unknown),
     ("flag.removed_still_referenced", flag::removed_still_referenced),
     ("flag.code_fallback_on", flag_code::code_fallback_on),
+    ("flag.switched_on_in_code", flag_code::switched_on_in_code),
     ("flag.default_mismatch", flag_code::default_mismatch),
     ("flag.expired_or_ownerless", flag_code::expired_or_ownerless),
     ("schema.drop_column", schema::drop_column),

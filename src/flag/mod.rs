@@ -3,6 +3,7 @@
 pub mod compare;
 pub mod reference;
 pub mod sdk;
+pub mod switch;
 
 use std::collections::BTreeSet;
 
@@ -17,6 +18,7 @@ use crate::source::{Side, SourceMap};
 use compare::FlagChange;
 use reference::Reference;
 use sdk::Fallback;
+use switch::Switch;
 
 /// Everything about flags that rules look at.
 #[derive(Debug, Default, Serialize)]
@@ -26,6 +28,8 @@ pub struct FlagFacts {
     pub head: Vec<Flag>,
     /// Calls on changed lines that pass a literal fallback.
     pub fallbacks: Vec<Fallback>,
+    /// Changed lines that turn a flag on for everyone when they run.
+    pub switches: Vec<Switch>,
     /// Where head still names flags that were removed.
     pub references: Vec<Reference>,
     /// Changed paths of running code, sorted; a flip beside them is not a change of its own.
@@ -62,6 +66,7 @@ pub fn inspect(change: &ChangeSet, sources: &mut SourceMap, settings: &Settings)
     facts.changes = compare::compare(&base, &head, &siblings);
     facts.head = head;
     facts.fallbacks = sdk::changed_fallbacks(change, sources)?;
+    facts.switches = switch::changed_switches(change, sources)?;
     let gone: Vec<&str> = facts.changes.iter().filter_map(FlagChange::removed).map(|flag| flag.key.as_str()).collect();
     facts.references = reference::search(&change.head_tree, &gone, &paths, sources)?;
     Ok(facts)

@@ -82,6 +82,13 @@ impl SourceMap {
         file.lines().position(&file.text, place.span.end)
     }
 
+    /// Shows every text under another path.
+    pub fn rename(&mut self, name: impl Fn(&str) -> String) {
+        for file in &mut self.files {
+            file.path = name(&file.path);
+        }
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
         self.files.iter().enumerate().map(|(i, file)| (FileId(i as u32), file))
     }

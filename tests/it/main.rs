@@ -1,7 +1,9 @@
 //! All integration tests, one binary.
 
+mod cli;
 mod flags;
 mod layout;
 mod postgres_reader;
+mod readme;
 mod rules;
 mod usage;
