@@ -117,6 +117,7 @@ fn hostile_targeting_neither_overflows_nor_hangs() {
 fn files_that_only_look_like_flags_are_left() {
     for (path, text) in [
         ("frontend/flags.json", r#"{"flags": {"de": "🇩🇪", "fr": "🇫🇷"}}"#),
+        ("chart/templates/deploy.yaml", "flags: {{ .Values.flags }}\n  - x: [\n"),
         ("features.yml", "features:\n  - sepal_length\n  - sepal_width\n"),
         ("flags.schema.json", r#"{"flags": {"x": {"state": "ENABLED", "variants": {"on": true}}}}"#),
         ("testdata/a.flagd.json", r#"{"flags": {"x": {"state": "ENABLED", "variants": {"on": true}, "defaultVariant": "on"}}}"#),

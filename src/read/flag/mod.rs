@@ -328,6 +328,12 @@ pub fn read_flags(path: &str, text: &str, source: FileId, declared: &[FlagSource
         }
     }
     last_wins(&mut reading.file.flags);
+    // A file that does not parse, has no flag and is not called after flags is some other file.
+    let name = path.to_ascii_lowercase();
+    let named = ["flag", "feature", "toggle", "appsettings", "remoteconfig"].iter().any(|word| name.contains(word));
+    if reading.file.flags.is_empty() && !named && source.is_none() {
+        reading.file.unread.clear();
+    }
     reading.file
 }
 
