@@ -6,6 +6,7 @@ pub mod command;
 pub mod detect;
 pub mod error;
 pub mod finding;
+pub mod flag;
 pub mod read;
 pub mod report;
 pub mod rule;
@@ -36,6 +37,7 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
     let facts = read::change(&change, &settings, &mut sources)?;
     let timelines = schema::timeline::build(&facts.base_units, &facts.head_units, &settings, &sources);
     let old_code = detect::old_code::search(&change.base_tree, &change.base, &facts.base_units, &timelines, &settings)?;
+    let flags = flag::inspect(&change, &mut sources, &settings)?;
     Ok(Inspection {
         settings,
         change,
@@ -44,6 +46,7 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
         head_units: facts.head_units,
         timelines,
         old_code,
+        flags,
         unread: facts.unread,
         skipped: facts.skipped,
     })

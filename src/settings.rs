@@ -35,6 +35,33 @@ pub struct Policy {
     pub gates: BTreeMap<Gate, BTreeMap<Phase, Requirement>>,
     pub usage: UsagePolicy,
     pub suppressions: Vec<AcceptedRisk>,
+    pub flags: Vec<FlagSource>,
+}
+
+/// Names flags in a format of the repository's own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlagSource {
+    /// Glob over paths from the root of the repository.
+    pub path: String,
+    /// Keys to the map or list of flags, with dots between; empty for the whole document.
+    #[serde(default)]
+    pub flags: String,
+    /// Keys to the name, in a list.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Keys to the default in one flag; without it the flag itself is the default.
+    #[serde(default)]
+    pub default: Option<String>,
+    /// Keys to the type in one flag: `operational`, `kill-switch`, `permission` may be on.
+    #[serde(default, rename = "type")]
+    pub kind: Option<String>,
+}
+
+impl FlagSource {
+    pub fn matches(&self, path: &str) -> bool {
+        globset::GlobBuilder::new(&self.path).literal_separator(true).build().is_ok_and(|glob| glob.compile_matcher().is_match(path))
+    }
 }
 
 /// A risk that was accepted in writing: findings of one rule in some files do not hold.
@@ -198,6 +225,9 @@ fn validate(path: &str, policy: &Policy) -> Result<(), PolicyError> {
         if accepted.because.split_whitespace().count() < 2 {
             return Err(error(format!("suppression of {}: `because` must give a reason", accepted.rule)));
         }
+    }
+    for source in &policy.flags {
+        globset::Glob::new(&source.path).map_err(|problem| error(format!("flags: {problem}")))?;
     }
     for glob in &policy.usage.exclude {
         globset::Glob::new(glob).map_err(|problem| error(format!("usage.exclude: {problem}")))?;

@@ -1,5 +1,7 @@
 //! Facts, steps and usage of old code in, findings out, by the enabled rules. One file a family; `DETECTORS` names them.
 
+pub mod flag;
+mod flag_code;
 mod history;
 mod lock;
 mod migration;
@@ -9,6 +11,7 @@ pub mod step;
 
 use crate::change::ChangeSet;
 use crate::finding::Finding;
+use crate::flag::FlagFacts;
 use crate::read::Unread;
 use crate::read::migration::Unit;
 use crate::rule::Rule;
@@ -27,6 +30,8 @@ pub struct Inspection {
     pub timelines: Vec<Timeline>,
     /// Where the code at base uses what the rollout takes away.
     pub old_code: old_code::OldCode,
+    /// Flag definitions of the change, compared.
+    pub flags: FlagFacts,
     /// Parts of the change that could not be read.
     pub unread: Vec<Unread>,
     /// Parts of the change that were left out on purpose.
@@ -38,6 +43,21 @@ pub type Detector = fn(&Inspection, &Rule, &mut Vec<Finding>);
 
 /// Detectors by the name a rule file gives.
 pub const DETECTORS: &[(&str, Detector)] = &[
+    ("flag.new_default_on", flag::new_default_on),
+    ("flag.new_partly_on", flag::new_partly_on),
+    ("flag.flipped_on", flag::flipped_on),
+    ("flag.targeting_widened", flag::targeting_widened),
+    ("flag.percentage_jump", flag::percentage_jump),
+    ("flag.targeting_moot", flag::targeting_moot),
+    ("flag.off_serves_on", flag::off_serves_on),
+    ("flag.invalid_default", flag::invalid_default),
+    ("flag.ambiguous_boolean", flag::ambiguous_boolean),
+    ("flag.state_unknown", flag::state_unknown),
+    ("flag.removed_still_referenced", flag::removed_still_referenced),
+    ("flag.code_fallback_on", flag_code::code_fallback_on),
+    ("flag.switched_on_in_code", flag_code::switched_on_in_code),
+    ("flag.default_mismatch", flag_code::default_mismatch),
+    ("flag.expired_or_ownerless", flag_code::expired_or_ownerless),
     ("schema.drop_column", schema::drop_column),
     ("schema.drop_table", schema::drop_table),
     ("schema.rename_column", schema::rename_column),

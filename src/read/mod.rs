@@ -1,6 +1,9 @@
 //! Texts in, facts out: one module a format. What cannot be read becomes an unread fact, never silence.
 
+pub mod flag;
+pub mod hcl;
 pub mod migration;
+pub mod tree;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

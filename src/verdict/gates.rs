@@ -54,13 +54,22 @@ fn evidence(gate: Gate, inspection: &Inspection) -> (GateStatus, String) {
         Gate::MigrationsCompatible => migrations(inspection),
         _ if !ships_anything(&inspection.change) => (GateStatus::NotApplicable, "only documentation and tests changed".to_owned()),
         Gate::TestsGreen => (GateStatus::Unknown, "no CI evidence for this commit was given".to_owned()),
-        Gate::FlagsOff => (GateStatus::NotApplicable, "no flag definition changed".to_owned()),
+        Gate::FlagsOff => flags(inspection),
         Gate::RollbackReady => (GateStatus::Unknown, "no rollback document was judged".to_owned()),
         Gate::StagedRollout => (GateStatus::Unknown, "no rollout plan was judged".to_owned()),
         Gate::PipelineOnly => (GateStatus::NotApplicable, "no pipeline file changed".to_owned()),
         Gate::WindowConfirmed => (GateStatus::Unknown, "no release window is declared".to_owned()),
         Gate::StakeholdersNotified => (GateStatus::Unknown, "nobody to notify is declared".to_owned()),
         Gate::VerificationPlanned => (GateStatus::Unknown, "no post-deploy check is declared".to_owned()),
+    }
+}
+
+fn flags(inspection: &Inspection) -> (GateStatus, String) {
+    let facts = &inspection.flags;
+    match facts.unread.first() {
+        Some(first) => (GateStatus::Unknown, format!("{} could not be read: {}", first.path, first.reason)),
+        None if facts.files == 0 => (GateStatus::NotApplicable, "no flag definition changed".to_owned()),
+        None => (GateStatus::Pass, format!("{} {} read", facts.head.len(), plural(facts.head.len(), "flag"))),
     }
 }
 

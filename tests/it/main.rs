@@ -1,6 +1,7 @@
 //! All integration tests, one binary.
 
 mod cli;
+mod flags;
 mod layout;
 mod oracle;
 mod postgres_reader;

@@ -1,0 +1,127 @@
+//! Flag readers on fixtures, sizes and hostile input.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use holdshort::flag::compare::compare;
+use holdshort::read::flag::{State, claims, read_flags};
+use holdshort::source::FileId;
+
+const TODAY: &str = "2026-06-01";
+
+/// One line a flag: key, environment, state, reason, flaws.
+fn facts(fixture: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/read/flag").join(fixture);
+    let text = std::fs::read_to_string(&path).expect("the fixture is there");
+    let name = fixture.rsplit('/').next().expect("a name");
+    assert!(claims(name, &text), "{name} is not claimed");
+    let file = read_flags(name, &text, FileId(0), &[], TODAY);
+    let mut out = String::new();
+    for flag in &file.flags {
+        let environment = if flag.environment.is_empty() { "-" } else { &flag.environment };
+        writeln!(out, "{} [{environment}] {}: {}", flag.key, flag.state.describe(), flag.reason).expect("written");
+        flag.reach.iter().for_each(|reach| writeln!(out, "    reaches others by {reach}").expect("written"));
+        flag.flaws.iter().for_each(|flaw| writeln!(out, "    flaw: {}", flaw.message).expect("written"));
+    }
+    file.unread.iter().for_each(|unread| writeln!(out, "unread: {}", unread.reason).expect("written"));
+    out
+}
+
+#[test]
+fn terraform_resources() {
+    insta::assert_snapshot!(facts("terraform/flags.tf"));
+}
+
+#[test]
+fn go_feature_flag_files() {
+    insta::assert_snapshot!(facts("go-feature-flag/flags.goff.yaml"));
+}
+
+#[test]
+fn flipt_files() {
+    insta::assert_snapshot!(facts("flipt/features.yml"));
+}
+
+#[test]
+fn unleash_bootstrap() {
+    insta::assert_snapshot!(facts("unleash/export.json"));
+}
+
+#[test]
+fn microsoft_settings() {
+    insta::assert_snapshot!(facts("microsoft/appsettings.json"));
+}
+
+#[test]
+fn flagd_files() {
+    insta::assert_snapshot!(facts("flagd/shop.flagd.yaml"));
+}
+
+fn many(count: usize, default: &str) -> String {
+    let rule = r#"{"if": [{"in": ["@example.com", {"var": ["email"]}]}, "on", {"if": [{"==": [{"var": "country"}, "de"]}, "on", "off"]}]}"#;
+    let padding = "x".repeat(250);
+    let flags: Vec<String> = (0..count)
+        .map(|n| {
+            format!(
+                r#""flag-{n}": {{"state": "ENABLED", "variants": {{"on": true, "off": false}}, "defaultVariant": "{default}", "targeting": {rule}, "metadata": {{"note": "{padding}"}}}}"#
+            )
+        })
+        .collect();
+    format!("{{\"flags\": {{{}}}}}", flags.join(",\n"))
+}
+
+#[test]
+fn ten_thousand_flags_are_read_and_compared_quickly() {
+    let (base, head) = (many(10_000, "off"), many(10_000, "on"));
+    assert!(head.len() > 4_500_000, "{}", head.len());
+    let start = Instant::now();
+    let before = read_flags("a.flagd.json", &base, FileId(0), &[], TODAY).flags;
+    let after = read_flags("a.flagd.json", &head, FileId(1), &[], TODAY).flags;
+    let changes = compare(&before, &after, &[]);
+    let took = start.elapsed();
+    assert_eq!((changes.len(), &after[9_999].state), (10_000, &State::OffTargeted));
+    // Unoptimised builds are some ten times slower than released ones.
+    let limit = if cfg!(debug_assertions) { 20 } else { 1 };
+    assert!(took < Duration::from_secs(limit), "{took:?}");
+}
+
+#[test]
+fn hostile_targeting_neither_overflows_nor_hangs() {
+    let flag = |targeting: &str| {
+        format!(
+            r#"{{"flags": {{"x": {{"state": "ENABLED", "variants": {{"on": true, "off": false}}, "defaultVariant": "off", "targeting": {targeting}}}}}}}"#
+        )
+    };
+    let nest = |depth: usize| flag(&format!("{}\"on\"{}", "{\"if\": [{\"!\": [".repeat(depth) + "1", "]}, 1, 2]}".repeat(depth)));
+    let start = Instant::now();
+    for depth in [40, 100, 10_000] {
+        let file = read_flags("a.flagd.json", &nest(depth), FileId(0), &[], TODAY);
+        assert!(!file.unread.is_empty() || file.flags[0].state != State::On, "depth {depth}");
+    }
+    let wide = flag(&format!("{{\"if\": [{}\"off\"]}}", "{\"var\": \"a\"}, \"on\", ".repeat(100_000)));
+    assert_eq!(read_flags("a.flagd.json", &wide, FileId(0), &[], TODAY).flags[0].state, State::OffTargeted);
+    // Every flag refers to one large evaluator: work must not be their product.
+    let large = format!("{{\"or\": [{}]}}", vec!["{\"==\": [{\"var\": \"a\"}, 1]}"; 20_000].join(","));
+    let flags: Vec<String> = (0..2_000)
+        .map(|n| format!(r#""f{n}": {{"state": "ENABLED", "variants": {{"on": true, "off": false}}, "defaultVariant": "off", "targeting": {{"if": [{{"$ref": "e"}}, "on", "off"]}}}}"#))
+        .collect();
+    let bomb = format!("{{\"$evaluators\": {{\"e\": {large}}}, \"flags\": {{{}}}}}", flags.join(","));
+    let file = read_flags("a.flagd.json", &bomb, FileId(0), &[], TODAY);
+    // Past the budget a flag is unknown, never off by guess.
+    assert_eq!((&file.flags[0].state, &file.flags[1_999].state), (&State::OffTargeted, &State::Unknown));
+    assert!(start.elapsed() < Duration::from_secs(30));
+}
+
+#[test]
+fn files_that_only_look_like_flags_are_left() {
+    for (path, text) in [
+        ("frontend/flags.json", r#"{"flags": {"de": "🇩🇪", "fr": "🇫🇷"}}"#),
+        ("chart/templates/deploy.yaml", "flags: {{ .Values.flags }}\n  - x: [\n"),
+        ("features.yml", "features:\n  - sepal_length\n  - sepal_width\n"),
+        ("flags.schema.json", r#"{"flags": {"x": {"state": "ENABLED", "variants": {"on": true}}}}"#),
+        ("testdata/a.flagd.json", r#"{"flags": {"x": {"state": "ENABLED", "variants": {"on": true}, "defaultVariant": "on"}}}"#),
+    ] {
+        assert!(!claims(path, text) || read_flags(path, text, FileId(0), &[], TODAY) == Default::default(), "{path}");
+    }
+}
