@@ -128,7 +128,8 @@ pub fn drop_column(scene: &mut Scene, key: &QName, column: &Name, if_exists: boo
         if cascade {
             object::view_gone(scene, &view);
         } else {
-            scene.aborts(format!("view {} still uses {}.{column}", view.short(), key.short()), Certainty::Sometimes);
+            let certainty = object::uses_for_sure(scene.before, &view, key, column.as_str());
+            scene.aborts(format!("view {} still uses {}.{column}", view.short(), key.short()), certainty);
         }
     }
     if scene.is_new_column(key, column.as_str()) {

@@ -91,7 +91,7 @@ fn unique(scene: &mut Scene, key: &QName, columns: &[Name], using: Option<&Name>
         Some(index_name) => {
             let key_of_index = QName::new(&key.schema, &index_name.text);
             if scene.before.indexes.contains_key(&key_of_index) {
-                scene.lock_because(&key_of_index, LockMode::AccessExclusive, "it becomes the constraint's index");
+                scene.lock_because(&key_of_index, LockMode::ShareUpdateExclusive, "it becomes the constraint's index");
             } else {
                 scene.assume(format!("index {index_name} is not in the migration history"));
             }

@@ -43,8 +43,8 @@ fn judge(scene: &mut Scene, op: &SchemaOp) {
         SchemaOp::DropView { view, materialized, if_exists, .. } => object::drop_view(scene, view, *materialized, *if_exists),
         SchemaOp::RefreshView { view, concurrently, .. } => object::refresh(scene, view, *concurrently),
         SchemaOp::AlterType { name, action } => object::alter_type(scene, name, action),
-        SchemaOp::DropType { name, if_exists, .. } | SchemaOp::DropDomain { domain: name, if_exists, .. } => {
-            object::drop_type(scene, name, *if_exists);
+        SchemaOp::DropType { name, if_exists, cascade } | SchemaOp::DropDomain { domain: name, if_exists, cascade } => {
+            object::drop_type(scene, name, *if_exists, *cascade);
         }
         SchemaOp::AlterDomain { domain, action } => object::alter_domain(scene, domain, action),
         SchemaOp::AlterSequence { name, action, .. } => object::alter_sequence(scene, name, action),

@@ -17,6 +17,18 @@ pub fn views_on(catalog: &Catalog, key: &QName, column: Option<&str>) -> Vec<QNa
     replay::views_on(catalog, key, column)
 }
 
+/// A view's query names the column, and the column can be of no other table.
+pub fn uses_for_sure(catalog: &Catalog, view: &QName, key: &QName, column: &str) -> Certainty {
+    let Some(view) = catalog.views.get(view) else { return Certainty::Sometimes };
+    let single = view.query.relations.len() == 1;
+    let sure = view
+        .query
+        .columns
+        .iter()
+        .any(|(table, name)| name.text == column && table.as_ref().map_or(single, |table| catalog.resolve(table) == *key));
+    if sure { Certainty::Always } else { Certainty::Sometimes }
+}
+
 pub fn view_gone(scene: &mut Scene, view: &QName) {
     scene.lock_because(view, LockMode::AccessExclusive, "CASCADE drops it");
     if !scene.is_new(view) {
@@ -174,29 +186,30 @@ fn type_gone(scene: &mut Scene, key: &QName, to: &str) {
     scene.breaks(Hits::Both, Subject::of(SubjectKind::Type, key.to_string()), how, Certainty::Sometimes);
 }
 
-fn attribute(scene: &mut Scene, key: &QName, name: &Name, what: &str, rewrites: bool) {
-    for table in tables_using(scene, key) {
-        scene.lock_because(&table, LockMode::AccessExclusive, format!("it has a column of type {}", key.short()));
-        if rewrites {
-            scene.aborts(
-                format!("{} has a column of type {}, so the attribute cannot be changed", table.short(), key.short()),
-                Certainty::Sometimes,
-            );
-        }
+fn attribute(scene: &mut Scene, key: &QName, name: &Name, what: &str, retyped: bool) {
+    for table in tables_using(scene, key).into_iter().filter(|_| retyped) {
+        scene.aborts(
+            format!("{} has a column of type {}, so the attribute cannot be changed", table.short(), key.short()),
+            Certainty::Always,
+        );
     }
     let how = format!("code that builds or reads values of {} with {name} may fail: the type {what}", key.short());
     scene.breaks(Hits::Both, Subject::of(SubjectKind::Type, key.to_string()), how, Certainty::Sometimes);
 }
 
-pub fn drop_type(scene: &mut Scene, name: &RelName, if_exists: bool) {
+pub fn drop_type(scene: &mut Scene, name: &RelName, if_exists: bool, cascade: bool) {
     let key = scene.resolve(name);
     let known = scene.before.types.get(&key).cloned();
     if known.is_none() && if_exists {
         return;
     }
     for table in tables_using(scene, &key) {
-        scene.lock_because(&table, LockMode::AccessExclusive, "it has a column of the dropped type");
-        scene.aborts(format!("{} still has a column of type {}", table.short(), key.short()), Certainty::Sometimes);
+        if cascade {
+            scene.lock_because(&table, LockMode::AccessExclusive, "CASCADE drops its column of the type");
+            scene.loses(Subject::table(&table), format!("the columns of type {} in {}", key.short(), table.short()));
+        } else {
+            scene.aborts(format!("{} still has a column of type {}", table.short(), key.short()), Certainty::Always);
+        }
     }
     if known.is_none_or(|ty| ty.origin != Origin::Rollout) {
         let how = format!("a cast or parameter of type {} fails: it is gone", key.short());

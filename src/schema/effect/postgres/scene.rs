@@ -125,23 +125,34 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// A partitioned table has no rows of its own; its partitions are listed by themselves.
+    fn has_rows(&self, key: &QName) -> bool {
+        !self.table(key).is_some_and(|table| table.partitioned)
+    }
+
     fn work(&self, key: &QName, because: impl Into<String>) -> Work {
         Work { relation: key.clone(), new: self.is_new(key), because: because.into() }
     }
 
     pub fn rewrite(&mut self, key: &QName, because: impl Into<String>) {
-        let work = self.work(key, because);
-        self.out.rewrites.push(work);
+        if self.has_rows(key) {
+            let work = self.work(key, because);
+            self.out.rewrites.push(work);
+        }
     }
 
     pub fn scan(&mut self, key: &QName, because: impl Into<String>) {
-        let work = self.work(key, because);
-        self.out.scans.push(work);
+        if self.has_rows(key) {
+            let work = self.work(key, because);
+            self.out.scans.push(work);
+        }
     }
 
     pub fn build_index(&mut self, key: &QName, because: impl Into<String>) {
-        let work = self.work(key, because);
-        self.out.index_builds.push(work);
+        if self.has_rows(key) {
+            let work = self.work(key, because);
+            self.out.index_builds.push(work);
+        }
     }
 
     pub fn breaks(&mut self, hits: Hits, subject: Subject, how: impl Into<String>, certainty: Certainty) {

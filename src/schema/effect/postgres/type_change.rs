@@ -207,7 +207,8 @@ pub fn cost_of(scene: &Scene, from: &TypeName, to: &TypeName) -> Cost {
     }
     let grows = |old: &TypeName, new: &TypeName| match (old.modifiers.first(), new.modifiers.first()) {
         (_, None) => true,
-        (None, Some(_)) => false,
+        // Times without a precision have six digits.
+        (None, Some(new)) => (old.base.starts_with("time") || old.base == "interval") && *new >= 6,
         (Some(old), Some(new)) => new >= old,
     };
     let free = match (from.base.as_str(), to.base.as_str()) {
