@@ -38,12 +38,28 @@ pub enum Command {
     Lint(LintArgs),
     /// Print everything that was read of a change, as JSON.
     Facts(RangeArgs),
+    /// Install or run the git pre-push hook.
+    #[command(subcommand)]
+    Hook(HookCommand),
     /// List the rules.
     Rules(RulesArgs),
     /// Explain a rule: what it means, why, what to do, examples.
     Explain {
         /// Id of the rule, `family/name`.
         rule: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum HookCommand {
+    /// Write a pre-push hook that checks what is pushed.
+    Install,
+    /// Check the refs git names on standard input.
+    PrePush {
+        /// Name of the remote, or its URL.
+        remote: String,
+        /// URL of the remote.
+        url: Option<String>,
     },
 }
 

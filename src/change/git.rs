@@ -99,9 +99,14 @@ fn failed(what: &str) -> impl FnOnce(git2::Error) -> ChangeError + '_ {
 }
 
 impl Repo {
-    /// The same repository, opened once more, for another thread.
+    /// The git directory; a linked worktree's own.
     pub fn git_dir(&self) -> PathBuf {
         self.repo.path().to_owned()
+    }
+
+    /// The git directory that all worktrees share.
+    pub fn common_dir(&self) -> PathBuf {
+        self.repo.commondir().to_owned()
     }
 
     pub fn workdir(&self) -> Option<&Path> {

@@ -1,5 +1,7 @@
 //! `holdshort check`: a range in, the verdict on its change out.
 
+use std::collections::BTreeMap;
+
 use super::report;
 use crate::change::{self, range::Request};
 use crate::cli::{CheckArgs, RangeArgs};
@@ -23,6 +25,11 @@ pub fn request(args: &RangeArgs) -> Request {
         base: args.base.clone(),
         head: args.head.clone(),
         deployed: args.deployed.clone(),
-        env: std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect(),
+        env: environment(),
     }
+}
+
+/// The variables of the process that are text.
+pub fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect()
 }

@@ -3,6 +3,7 @@
 mod check;
 mod demo;
 mod facts;
+mod hook;
 mod lint;
 mod rules;
 
@@ -23,6 +24,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => check::run(&args, style),
         Command::Lint(args) => lint::run(&args, style),
         Command::Facts(args) => facts::run(&args),
+        Command::Hook(command) => hook::run(&command, style),
         Command::Rules(args) => rules::list(&args),
         Command::Explain { rule } => rules::explain(&rule),
     };

@@ -81,7 +81,16 @@ fn side(
 ) -> Result<Option<FlagFile>, ChangeError> {
     let Some(entry) = entry.filter(|entry| has_known_ending(&entry.path)) else { return Ok(None) };
     let declared = &settings.policy.flags;
-    let Ok(text) = read::text(tree, entry)? else { return Ok(None) };
+    let text = match read::text(tree, entry)? {
+        Ok(text) => text,
+        // Its content cannot say whether it holds flags, so its name has to.
+        Err(unread) => {
+            let lower = entry.path.to_ascii_lowercase();
+            let named = ["flag", "feature", "toggle"].iter().any(|word| lower.contains(word));
+            let wanted = side == Side::Head && (named || declared.iter().any(|source| source.matches(&entry.path)));
+            return Ok(wanted.then(|| FlagFile { unread: vec![unread], ..FlagFile::default() }));
+        }
+    };
     if !claims(&entry.path, &text) && !declared.iter().any(|source| source.matches(&entry.path)) {
         return Ok(None);
     }

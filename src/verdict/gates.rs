@@ -16,7 +16,7 @@ pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding]) -> Gate
     let (status, reason) = if blocking > 0 {
         (GateStatus::Fail, format!("{blocking} blocking {}", plural(blocking, "finding")))
     } else {
-        evidence(gate, inspection)
+        evidence(gate, inspection, &own)
     };
     let holds = requirement == Requirement::Required
         && match status {
@@ -46,7 +46,7 @@ fn unknown_holds(gate: Gate, phase: Phase) -> bool {
 }
 
 /// The status of a gate no finding blocks.
-fn evidence(gate: Gate, inspection: &Inspection) -> (GateStatus, String) {
+fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding]) -> (GateStatus, String) {
     if inspection.change.files.is_empty() {
         return (GateStatus::NotApplicable, "nothing changed".to_owned());
     }
@@ -54,7 +54,7 @@ fn evidence(gate: Gate, inspection: &Inspection) -> (GateStatus, String) {
         Gate::MigrationsCompatible => migrations(inspection),
         _ if !ships_anything(&inspection.change) => (GateStatus::NotApplicable, "only documentation and tests changed".to_owned()),
         Gate::TestsGreen => (GateStatus::Unknown, "no CI evidence for this commit was given".to_owned()),
-        Gate::FlagsOff => flags(inspection),
+        Gate::FlagsOff => flags(inspection, own),
         Gate::RollbackReady => (GateStatus::Unknown, "no rollback document was judged".to_owned()),
         Gate::StagedRollout => (GateStatus::Unknown, "no rollout plan was judged".to_owned()),
         Gate::PipelineOnly => (GateStatus::NotApplicable, "no pipeline file changed".to_owned()),
@@ -64,8 +64,11 @@ fn evidence(gate: Gate, inspection: &Inspection) -> (GateStatus, String) {
     }
 }
 
-fn flags(inspection: &Inspection) -> (GateStatus, String) {
+fn flags(inspection: &Inspection, own: &[&Finding]) -> (GateStatus, String) {
     let facts = &inspection.flags;
+    if let Some(unknown) = own.iter().find(|finding| finding.rule == "flag/state-unknown") {
+        return (GateStatus::Unknown, format!("the state of flag {} could not be told", unknown.subject.name));
+    }
     match facts.unread.first() {
         Some(first) => (GateStatus::Unknown, format!("{} could not be read: {}", first.path, first.reason)),
         None if facts.files == 0 => (GateStatus::NotApplicable, "no flag definition changed".to_owned()),

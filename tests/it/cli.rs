@@ -236,3 +236,29 @@ fn every_format_is_written_in_one_run() {
         }
     }
 }
+
+#[test]
+fn the_pre_push_hook_refuses_and_accepts() {
+    let repo = repository();
+    let here = repo.path();
+    let remotes = tempfile::tempdir().expect("a directory");
+    git(remotes.path(), &["init", "-q", "--bare", "remote.git"]);
+    git(here, &["branch", "-M", "main"]);
+    git(here, &["remote", "add", "origin", &remotes.path().join("remote.git").display().to_string()]);
+    git(here, &["push", "-q", "origin", "main"]);
+    assert_eq!(holdshort(here, &["hook", "install"]).status.code(), Some(0));
+    assert_eq!(holdshort(here, &["hook", "install"]).status.code(), Some(2), "an existing hook is left alone");
+    let binary = Path::new(env!("CARGO_BIN_EXE_holdshort")).parent().expect("a directory");
+    let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap_or_default());
+    let push = |reference: &str| {
+        let mut command = Command::new("git");
+        command.args(["push", "-q", "origin", reference]).current_dir(here).env("PATH", &path).env("GIT_CONFIG_GLOBAL", "/dev/null");
+        command.output().expect("git runs")
+    };
+    commit(here, "migrations/2_index.up.sql", "CREATE INDEX users_email ON users (email);\n");
+    let refused = push("main");
+    assert!(!refused.status.success(), "{}", stderr(&refused));
+    commit(here, "migrations/2_index.up.sql", "CREATE INDEX CONCURRENTLY users_email ON users (email);\n");
+    let accepted = push("main");
+    assert!(accepted.status.success(), "{}", stderr(&accepted));
+}
