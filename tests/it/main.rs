@@ -5,6 +5,7 @@ mod flags;
 mod layout;
 mod oracle;
 mod postgres_reader;
+mod projects;
 mod readme;
 mod rules;
 mod usage;
