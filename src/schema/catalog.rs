@@ -56,6 +56,8 @@ pub struct Table {
     pub partition_of: Option<QName>,
     pub default_partition: bool,
     pub inherits: Vec<QName>,
+    /// Has, or had, partitions or heirs: only then are they looked for.
+    pub has_children: bool,
     pub triggers: BTreeMap<String, Trigger>,
     pub rules: BTreeSet<String>,
     pub policies: BTreeSet<String>,

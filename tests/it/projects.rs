@@ -66,7 +66,8 @@ fn projects_get_the_verdict_a_reviewer_would_give() {
     cases.sort();
     let mut wrong = Vec::new();
     for case in &cases {
-        let expected: Value = serde_json::from_str(&std::fs::read_to_string(case.join("expected.json")).expect("expected.json")).expect("JSON");
+        let expected: Value =
+            serde_json::from_str(&std::fs::read_to_string(case.join("expected.json")).expect("expected.json")).expect("JSON");
         let got = outcome(case);
         if got != expected {
             wrong.push(format!("{}\n  expected {expected:#}\n  got      {got:#}", case.display()));

@@ -20,6 +20,7 @@ pub fn empty(context: &Context) -> Table {
         partition_of: None,
         default_partition: false,
         inherits: Vec::new(),
+        has_children: false,
         triggers: BTreeMap::new(),
         rules: BTreeSet::new(),
         policies: BTreeSet::new(),
@@ -40,12 +41,14 @@ pub fn create(catalog: &mut Catalog, create: &CreateTable, context: &Context) {
     table.partitioned = create.partition_by.is_some();
     if let Some(part) = &create.partition_of {
         let parent = catalog.resolve(&part.parent);
+        with_table(catalog, &parent, |parent| parent.has_children = true);
         copy_columns(catalog, &parent, &mut table);
         table.default_partition = part.bound == PartitionBound::Default;
         table.partition_of = Some(parent);
     }
     for parent in &create.inherits {
         let parent = catalog.resolve(parent);
+        with_table(catalog, &parent, |parent| parent.has_children = true);
         copy_columns(catalog, &parent, &mut table);
         table.inherits.push(parent);
     }
@@ -217,6 +220,7 @@ pub fn alter(catalog: &mut Catalog, alter: &AlterTable, context: &Context) {
     }
     if let TableAction::AttachPartition { partition, bound } = &alter.action {
         let partition = catalog.resolve(partition);
+        with_table(catalog, &key, |table| table.has_children = true);
         with_table(catalog, &partition, |table| {
             table.partition_of = Some(key.clone());
             table.default_partition = *bound == PartitionBound::Default;
@@ -230,11 +234,14 @@ fn with_children(catalog: &Catalog, key: &QName, only: bool) -> Vec<QName> {
     let mut next = 0;
     while !only && next < all.len() {
         let parent = all[next].clone();
+        next += 1;
+        if !catalog.table(&parent).is_some_and(|table| table.has_children) {
+            continue;
+        }
         let children =
             catalog.tables.iter().filter(|(_, table)| table.partition_of.as_ref() == Some(&parent) || table.inherits.contains(&parent));
         let fresh: Vec<QName> = children.map(|(name, _)| name.clone()).filter(|name| !all.contains(name)).collect();
         all.extend(fresh);
-        next += 1;
     }
     all
 }
@@ -296,6 +303,7 @@ fn act(catalog: &mut Catalog, key: &QName, action: &TableAction, context: &Conte
         }
         TableAction::Inherit { parent, remove } => {
             let parent = catalog.resolve(parent);
+            with_table(catalog, &parent, |table| table.has_children = true);
             with_table(catalog, key, |table| {
                 table.inherits.retain(|known| *known != parent);
                 if !remove {

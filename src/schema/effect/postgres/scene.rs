@@ -188,12 +188,15 @@ impl<'a> Scene<'a> {
         let mut next = 0;
         while next < all.len() {
             let parent = all[next].clone();
+            next += 1;
+            if !self.table(&parent).is_some_and(|table| table.has_children) {
+                continue;
+            }
             for (name, table) in &self.before.tables {
                 if (table.partition_of.as_ref() == Some(&parent) || table.inherits.contains(&parent)) && !all.contains(name) {
                     all.push(name.clone());
                 }
             }
-            next += 1;
         }
         all
     }
