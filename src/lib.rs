@@ -36,6 +36,10 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
     let facts = read::change(&change, &settings, &mut sources)?;
     let timelines = schema::timeline::build(&facts.base_units, &facts.head_units, &settings, &sources);
     let old_code = detect::old_code::search(&change.base_tree, &change.base, &facts.base_units, &timelines, &settings)?;
+    let fresh = detect::new_paths(&facts.base_units, &facts.head_units, &sources);
+    let rollback = read::rollback::read(&change, &settings, &fresh, &mut sources)?;
+    let inverses = schema::inverse::inverses(&facts.base_units, &facts.head_units, &settings, &sources);
+    let evidence = read::evidence::read(&settings.evidence);
     Ok(Inspection {
         settings,
         change,
@@ -44,6 +48,9 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
         head_units: facts.head_units,
         timelines,
         old_code,
+        rollback,
+        inverses,
+        evidence,
         unread: facts.unread,
         skipped: facts.skipped,
     })

@@ -1,6 +1,8 @@
 //! Texts in, facts out: one module a format. What cannot be read becomes an unread fact, never silence.
 
+pub mod evidence;
 pub mod migration;
+pub mod rollback;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
