@@ -168,7 +168,15 @@ pub enum PolicyOrigin {
 impl Settings {
     pub fn builtin(phase: Phase) -> Self {
         let today = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date().to_string();
-        Settings { phase, policy: Policy::default(), policy_origin: PolicyOrigin::BuiltIn, today, history_unknown: false, evidence: Vec::new(), own_runs: Vec::new() }
+        Settings {
+            phase,
+            policy: Policy::default(),
+            policy_origin: PolicyOrigin::BuiltIn,
+            today,
+            history_unknown: false,
+            evidence: Vec::new(),
+            own_runs: Vec::new(),
+        }
     }
 }
 

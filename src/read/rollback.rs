@@ -32,7 +32,7 @@ pub struct Rollback {
 #[derive(Debug, Clone, Serialize)]
 pub struct Document {
     pub source: FileId,
-    /// The first line with text: where findings about the whole document stand.
+    /// The first heading, or else the first line: where findings about the whole document stand.
     pub first: Span,
     pub runbook: bool,
     pub sections: Vec<Section>,
@@ -259,6 +259,9 @@ impl Walk<'_> {
         let kind = if own == Kind::Other { self.kind() } else { own };
         self.levels.push((level, kind));
         let span = Span::new(span.start, span.start + span.text(self.text).trim_end().len());
+        if self.document.sections.is_empty() {
+            self.document.first = span;
+        }
         self.document.sections.push(Section { kind, title, heading: span, filled: false });
     }
 

@@ -264,7 +264,8 @@ fn difference(index: &QName, table: &QName, what: &str) -> Difference {
 
 fn enum_values(before: &Catalog, after: &Catalog, out: &mut Vec<Difference>) {
     for (key, ty) in &after.types {
-        let (UserTypeKind::Enum { values }, Some(UserTypeKind::Enum { values: old })) = (&ty.kind, before.types.get(key).map(|ty| &ty.kind))
+        let (UserTypeKind::Enum { values }, Some(UserTypeKind::Enum { values: old })) =
+            (&ty.kind, before.types.get(key).map(|ty| &ty.kind))
         else {
             continue;
         };

@@ -93,7 +93,8 @@ pub fn no_commands(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>)
     for document in documents(inspection) {
         let usable = |kind: Kind| !matches!(kind, Kind::Trigger | Kind::Verification);
         if !document.commands.iter().any(|command| usable(command.section)) {
-            let message = "No code block of this document holds a command that rolls back: whoever is on call has to invent one.".to_owned();
+            let message =
+                "No code block of this document holds a command that rolls back: whoever is on call has to invent one.".to_owned();
             out.push(report(inspection, rule, document, section_at(document, Kind::Commands), "commands", message));
         }
     }
@@ -175,7 +176,8 @@ pub fn no_data_statement(inspection: &Inspection, rule: &Rule, out: &mut Vec<Fin
         return;
     }
     for document in documents(inspection).iter().filter(|document| document.data.is_none()) {
-        let message = "This change has migrations, and the document does not say what happens to data when they are rolled back.".to_owned();
+        let message =
+            "This change has migrations, and the document does not say what happens to data when they are rolled back.".to_owned();
         out.push(report(inspection, rule, document, section_at(document, Kind::Data), "data impact", message));
     }
 }

@@ -92,7 +92,8 @@ fn is_lookup(path: &str) -> bool {
 }
 
 fn script_missing(tree: &Snapshot, path: &str) -> Option<String> {
-    (is_lookup(path) && path.contains(['/', '.']) && !exists(tree, path)).then(|| format!("The script {path} does not exist at this revision."))
+    (is_lookup(path) && path.contains(['/', '.']) && !exists(tree, path))
+        .then(|| format!("The script {path} does not exist at this revision."))
 }
 
 fn not_executable(tree: &Snapshot, path: &str) -> Option<String> {
@@ -124,7 +125,9 @@ fn target_missing(tree: &Snapshot, words: &[&str]) -> Option<String> {
         return Some(format!("`make {target}` cannot run: there is no Makefile at the root."));
     };
     // Included files and patterns may define it.
-    if makefile.lines().any(|line| line.starts_with("include ") || line.starts_with("-include ") || line.starts_with('%')) || !is_lookup(target) {
+    if makefile.lines().any(|line| line.starts_with("include ") || line.starts_with("-include ") || line.starts_with('%'))
+        || !is_lookup(target)
+    {
         return None;
     }
     let known = TARGET.captures_iter(&makefile).any(|found| found[1].split_whitespace().any(|name| name == *target));
@@ -147,7 +150,9 @@ fn workflow_missing(tree: &Snapshot, workflow: &str) -> Option<String> {
     let file = workflow.rsplit('/').next().unwrap_or(workflow);
     match text(tree, &format!(".github/workflows/{file}")) {
         None => Some(format!("The workflow {file} does not exist at this revision.")),
-        Some(text) if !text.contains("workflow_dispatch") => Some(format!("The workflow {file} cannot be started by hand: it has no `workflow_dispatch`.")),
+        Some(text) if !text.contains("workflow_dispatch") => {
+            Some(format!("The workflow {file} cannot be started by hand: it has no `workflow_dispatch`."))
+        }
         Some(_) => None,
     }
 }

@@ -37,11 +37,15 @@ pub fn no_way_back(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>)
     }
     for migration in fresh(inspection).into_iter().filter(|migration| !migration.repeatable) {
         let empty = migration.down.as_ref().is_none_or(|down| down.statements.is_empty());
-        if !empty || migration.up.statements.is_empty() || documents(inspection).iter().any(|document| answers(inspection, document, migration)) {
+        if !empty
+            || migration.up.statements.is_empty()
+            || documents(inspection).iter().any(|document| answers(inspection, document, migration))
+        {
             continue;
         }
         let what = if migration.down.is_some() { "its down script is empty" } else { "it has no down script" };
-        let message = format!("Migration {} has no way back: {what}, and no rollback document says that it is forward-only, and why.", migration.id);
+        let message =
+            format!("Migration {} has no way back: {what}, and no rollback document says that it is forward-only, and why.", migration.id);
         let place = start(&migration.up);
         let mut found = report(inspection, rule, migration, place, Subject::of(SubjectKind::Migration, migration.id.as_str()), message);
         found.effects = [EffectKind::BlocksRollback].into();
@@ -89,14 +93,18 @@ pub fn down_blocks(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>)
     for (inverse, migration, _) in replayed(inspection) {
         let blocking = inverse.steps.iter().find_map(|step| {
             let effect = &step.effect;
-            let work = effect.rewrites.iter().chain(&effect.scans).chain(&effect.index_builds).find(|work| {
-                !work.new && effect.locks.iter().any(|lock| lock.relation == work.relation && lock.mode.blocks_writes())
-            })?;
+            let work =
+                effect.rewrites.iter().chain(&effect.scans).chain(&effect.index_builds).find(|work| {
+                    !work.new && effect.locks.iter().any(|lock| lock.relation == work.relation && lock.mode.blocks_writes())
+                })?;
             Some((step, work))
         });
         let Some((step, work)) = blocking else { continue };
         let table = work.relation.short();
-        let message = format!("Rolling back {} stops every write to {table} for as long as it works through the table: {}.", migration.id, work.because);
+        let message = format!(
+            "Rolling back {} stops every write to {table} for as long as it works through the table: {}.",
+            migration.id, work.because
+        );
         let mut found = report(inspection, rule, migration, step.place, Subject::table(&work.relation), message);
         found.effects = effect_kinds(&step.effect).into_iter().filter(|kind| *kind != EffectKind::LosesData).collect();
         out.push(found);

@@ -10,7 +10,8 @@ pub fn read_page(path: &str, page: &Value) -> Result<Vec<Record>, String> {
         let items = statuses.as_array().ok_or("`statuses` is not a list")?;
         return items.iter().map(|item| status(path, page, item)).collect();
     }
-    let (key, runs) = ["check_runs", "workflow_runs"].iter().find_map(|key| Some((*key, page.get(*key)?))).ok_or("nothing known is in it")?;
+    let (key, runs) =
+        ["check_runs", "workflow_runs"].iter().find_map(|key| Some((*key, page.get(*key)?))).ok_or("nothing known is in it")?;
     let items = runs.as_array().ok_or_else(|| format!("`{key}` is not a list"))?;
     items.iter().map(|item| run(path, item)).collect()
 }

@@ -98,7 +98,8 @@ pub fn load(paths: &[PathBuf]) -> Result<Vec<Input>, ChangeError> {
         if path.is_dir() {
             let walk = walkdir::WalkDir::new(path).max_depth(16).sort_by_file_name();
             for found in walk {
-                let found = found.map_err(|error| ChangeError::new(format!("cannot list the evidence: {error}"), "check that you may read it"))?;
+                let found =
+                    found.map_err(|error| ChangeError::new(format!("cannot list the evidence: {error}"), "check that you may read it"))?;
                 if found.file_type().is_file() {
                     inputs.push(input(found.path())?);
                 }

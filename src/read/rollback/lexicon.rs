@@ -67,8 +67,9 @@ pub fn duration(text: &str) -> Option<u64> {
     words.chain(compact).max()
 }
 
-static TIME: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)\b(estimat\w*|takes?|total time|duration|rollback time|time to (?:roll ?back|complete|recover)|complet\w+ (?:with)?in)\b"));
+static TIME: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?i)\b(estimat\w*|takes?|total time|duration|rollback time|time to (?:roll ?back|complete|recover)|complet\w+ (?:with)?in)\b")
+});
 
 pub fn speaks_of_time(line: &str) -> bool {
     TIME.is_match(line)
@@ -85,18 +86,22 @@ pub fn is_threshold(line: &str) -> bool {
     THRESHOLD.is_match(line)
 }
 
-static OWNER: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)^[\W_]*(?:primary |secondary )?(?:owners?|on-?call|contacts?|escalat\w*|responsible)\b[^:]{0,20}:[\W_]*\w"));
+static OWNER: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?i)^[\W_]*(?:primary |secondary )?(?:owners?|on-?call|contacts?|escalat\w*|responsible)\b[^:]{0,20}:[\W_]*\w")
+});
 
 pub fn names_owner(line: &str) -> bool {
     OWNER.is_match(line)
 }
 
 static FORWARD: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"(?i)forward[- ]only|irreversible|not reversible|cannot be (?:reversed|rolled back|undone)|no way back|(?:roll|fix)(?:s|ed|ing)? forward")
+    regex(
+        r"(?i)forward[- ]only|irreversible|not reversible|cannot be (?:reversed|rolled back|undone)|no way back|(?:roll|fix)(?:s|ed|ing)? forward",
+    )
 });
-static NO_LOSS: LazyLock<Regex> =
-    LazyLock::new(|| regex(r"(?i)\bno data (?:is |are |will be )?(?:lost|loss|impact)|\bloss:?\s*none|\bnothing is lost|^\s*none\b|\bno (?:data )?loss\b"));
+static NO_LOSS: LazyLock<Regex> = LazyLock::new(|| {
+    regex(r"(?i)\bno data (?:is |are |will be )?(?:lost|loss|impact)|\bloss:?\s*none|\bnothing is lost|^\s*none\b|\bno (?:data )?loss\b")
+});
 
 pub fn data_statement(span: Span, text: &str) -> DataStatement {
     let forward_only = FORWARD.is_match(text);
@@ -110,8 +115,40 @@ static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| {
     )
 });
 const HTML: [&str; 34] = [
-    "a", "b", "i", "p", "br", "hr", "ul", "ol", "li", "em", "code", "pre", "sub", "sup", "kbd", "div", "span", "img", "table", "tr", "td",
-    "th", "thead", "tbody", "details", "summary", "strong", "small", "h1", "h2", "h3", "h4", "center", "blockquote",
+    "a",
+    "b",
+    "i",
+    "p",
+    "br",
+    "hr",
+    "ul",
+    "ol",
+    "li",
+    "em",
+    "code",
+    "pre",
+    "sub",
+    "sup",
+    "kbd",
+    "div",
+    "span",
+    "img",
+    "table",
+    "tr",
+    "td",
+    "th",
+    "thead",
+    "tbody",
+    "details",
+    "summary",
+    "strong",
+    "small",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "center",
+    "blockquote",
 ];
 
 /// What is left of a template.
@@ -120,16 +157,21 @@ pub fn placeholders(text: &str, span: Span) -> Vec<Named> {
         let inner = found.as_str().trim_matches(['<', '>']).to_lowercase();
         !(found.as_str().starts_with('<') && HTML.contains(&inner.split(' ').next().unwrap_or("")))
     });
-    found.map(|found| Named { span: Span::new(span.start + found.start(), span.start + found.end()), text: found.as_str().to_owned() }).collect()
+    found
+        .map(|found| Named { span: Span::new(span.start + found.start(), span.start + found.end()), text: found.as_str().to_owned() })
+        .collect()
 }
 
 static MIGRATION: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"(?:[\w.-]+/)*(?:\bV\d[\w.]*__\w[\w.]*|\b\d{4}-\d{2}-\d{2}-\d{6}_\w+|\b\d{3,14}[_-][A-Za-z][\w.-]*|\b\d{14}\b)(?:/(?:up|down)\.sql)?")
+    regex(
+        r"(?:[\w.-]+/)*(?:\bV\d[\w.]*__\w[\w.]*|\b\d{4}-\d{2}-\d{2}-\d{6}_\w+|\b\d{3,14}[_-][A-Za-z][\w.-]*|\b\d{14}\b)(?:/(?:up|down)\.sql)?",
+    )
 });
 
 /// Words that look like a migration's file or version.
 pub fn migrations(text: &str) -> Vec<Named> {
-    let named = |found: regex::Match| Named { span: Span::new(found.start(), found.end()), text: found.as_str().trim_end_matches('.').to_owned() };
+    let named =
+        |found: regex::Match| Named { span: Span::new(found.start(), found.end()), text: found.as_str().trim_end_matches('.').to_owned() };
     MIGRATION.find_iter(text).map(named).collect()
 }
 
@@ -232,7 +274,8 @@ pub fn front_matter(text: &str, block: Span, document: &mut Document) {
             document.thresholds.push(at("thresholds"));
         }
     }
-    let owner = ["owner", "oncall", "on-call", "on_call"].into_iter().find(|key| get(key).is_some_and(|value| !plain(value).trim().is_empty()));
+    let owner =
+        ["owner", "oncall", "on-call", "on_call"].into_iter().find(|key| get(key).is_some_and(|value| !plain(value).trim().is_empty()));
     document.owner = owner.map(at);
     for value in get("config").and_then(|value| value.as_sequence()).into_iter().flatten() {
         if let Some(path) = value.as_str().filter(|path| !path.contains('=') && path.contains(['/', '.'])) {
