@@ -73,6 +73,9 @@ pub struct DemoArgs {
 pub struct CheckArgs {
     #[command(flatten)]
     pub range: RangeArgs,
+    /// What CI says of the commit: a file or a directory of JUnit XML, GitHub, GitLab or in-toto JSON; may repeat.
+    #[arg(long, value_name = "PATH")]
+    pub evidence: Vec<PathBuf>,
     #[command(flatten)]
     pub output: OutputArgs,
 }

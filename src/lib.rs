@@ -38,6 +38,10 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
     let timelines = schema::timeline::build(&facts.base_units, &facts.head_units, &settings, &sources);
     let old_code = detect::old_code::search(&change.base_tree, &change.base, &facts.base_units, &timelines, &settings)?;
     let flags = flag::inspect(&change, &mut sources, &settings)?;
+    let fresh = detect::new_paths(&facts.base_units, &facts.head_units, &sources);
+    let rollback = read::rollback::read(&change, &settings, &fresh, &mut sources)?;
+    let inverses = schema::inverse::inverses(&facts.base_units, &facts.head_units, &settings, &sources);
+    let evidence = read::evidence::read(&settings.evidence);
     Ok(Inspection {
         settings,
         change,
@@ -47,6 +51,9 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
         timelines,
         old_code,
         flags,
+        rollback,
+        inverses,
+        evidence,
         unread: facts.unread,
         skipped: facts.skipped,
     })

@@ -34,6 +34,8 @@ pub struct Policy {
     /// Gate id → phase → requirement.
     pub gates: BTreeMap<Gate, BTreeMap<Phase, Requirement>>,
     pub usage: UsagePolicy,
+    pub rollback: RollbackPolicy,
+    pub evidence: EvidencePolicy,
     pub suppressions: Vec<AcceptedRisk>,
     pub flags: Vec<FlagSource>,
 }
@@ -140,6 +142,26 @@ pub struct UsagePolicy {
     pub exclude: Vec<String>,
 }
 
+/// Where rollback documents are, and what is asked of them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RollbackPolicy {
+    /// Globs over paths from the root of the repository; none means the default places.
+    pub paths: Vec<String>,
+    /// A rehearsal record for the head commit is required.
+    pub rehearsal: bool,
+}
+
+/// What has to be green on the head commit.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EvidencePolicy {
+    /// Names of checks; none means every check that the evidence has.
+    pub required: Vec<String>,
+    /// Names of checks that do not count: holdshort's own, for one.
+    pub ignore: Vec<String>,
+}
+
 /// Everything a run needs to know, decided.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
@@ -151,6 +173,10 @@ pub struct Settings {
     pub today: String,
     /// The migrations are checked alone: the database has tables they do not show.
     pub history_unknown: bool,
+    /// Files given with `--evidence`.
+    pub evidence: Vec<crate::read::evidence::Input>,
+    /// Ids of the CI run the check itself runs in: its jobs that are not done are not waited for.
+    pub own_runs: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -169,7 +195,15 @@ pub enum PolicyOrigin {
 impl Settings {
     pub fn builtin(phase: Phase) -> Self {
         let today = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date().to_string();
-        Settings { phase, policy: Policy::default(), policy_origin: PolicyOrigin::BuiltIn, today, history_unknown: false }
+        Settings {
+            phase,
+            policy: Policy::default(),
+            policy_origin: PolicyOrigin::BuiltIn,
+            today,
+            history_unknown: false,
+            evidence: Vec::new(),
+            own_runs: Vec::new(),
+        }
     }
 }
 
@@ -228,6 +262,9 @@ fn validate(path: &str, policy: &Policy) -> Result<(), PolicyError> {
     }
     for source in &policy.flags {
         globset::Glob::new(&source.path).map_err(|problem| error(format!("flags: {problem}")))?;
+    }
+    for glob in &policy.rollback.paths {
+        globset::Glob::new(glob).map_err(|problem| error(format!("rollback.paths: {problem}")))?;
     }
     for glob in &policy.usage.exclude {
         globset::Glob::new(glob).map_err(|problem| error(format!("usage.exclude: {problem}")))?;

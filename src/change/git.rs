@@ -17,6 +17,12 @@ const MAX_COMMITS: usize = 1_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BlobId(git2::Oid);
 
+impl std::fmt::Display for BlobId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// An opened repository.
 pub struct Repo {
     repo: Repository,

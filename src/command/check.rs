@@ -12,8 +12,10 @@ use crate::{rule, settings};
 pub fn run(args: &CheckArgs, style: Style) -> Result<ExitCode, Error> {
     let rules = rule::load::builtin()?;
     let change = change::open(&request(&args.range))?;
-    let settings = settings::load(&change, args.range.phase)?;
+    let mut settings = settings::load(&change, args.range.phase)?;
     settings::check_rule_ids(&settings.policy, &rules)?;
+    settings.evidence = crate::read::evidence::load(&args.evidence)?;
+    settings.own_runs = ["GITHUB_RUN_ID", "CI_PIPELINE_ID"].into_iter().filter_map(|name| std::env::var(name).ok()).collect();
     let outcome = crate::inspect(change, settings, &rules)?;
     report(&args.output, &outcome, &rules, style)
 }

@@ -1,11 +1,13 @@
 //! Facts, steps and usage of old code in, findings out, by the enabled rules. One file a family; `DETECTORS` names them.
 
+pub mod evidence;
 pub mod flag;
 mod flag_code;
 mod history;
 mod lock;
 mod migration;
 pub mod old_code;
+pub mod rollback;
 mod schema;
 pub mod step;
 
@@ -13,9 +15,13 @@ use crate::change::ChangeSet;
 use crate::finding::Finding;
 use crate::flag::FlagFacts;
 use crate::read::Unread;
+use crate::read::evidence::Evidence;
 use crate::read::migration::Unit;
+use crate::read::rollback::Rollback;
 use crate::rule::Rule;
 use crate::schema::Timeline;
+use crate::schema::inverse::Inverse;
+use crate::schema::timeline::new_migrations;
 use crate::settings::{RuleSeverity, Settings};
 use crate::source::SourceMap;
 
@@ -32,6 +38,10 @@ pub struct Inspection {
     pub old_code: old_code::OldCode,
     /// Flag definitions of the change, compared.
     pub flags: FlagFacts,
+    pub rollback: Rollback,
+    /// New migrations with a down script, replayed up and down.
+    pub inverses: Vec<Inverse>,
+    pub evidence: Evidence,
     /// Parts of the change that could not be read.
     pub unread: Vec<Unread>,
     /// Parts of the change that were left out on purpose.
@@ -112,11 +122,42 @@ pub const DETECTORS: &[(&str, Detector)] = &[
     ("history.deleted", history::deleted),
     ("history.out_of_order", history::out_of_order),
     ("history.duplicate_version", history::duplicate_version),
+    ("rollback.missing", rollback::missing),
+    ("rollback.unreadable", rollback::unreadable),
+    ("rollback.no_commands", rollback::no_commands),
+    ("rollback.placeholder", rollback::placeholder),
+    ("rollback.empty_section", rollback::empty_section),
+    ("rollback.no_estimate", rollback::no_estimate),
+    ("rollback.too_slow", rollback::too_slow),
+    ("rollback.no_threshold", rollback::no_threshold),
+    ("rollback.no_owner", rollback::no_owner),
+    ("rollback.no_verification", rollback::no_verification),
+    ("rollback.no_data_statement", rollback::no_data_statement),
+    ("rollback.destructive", rollback::destructive),
+    ("rollback.other_change", rollback::other_change),
+    ("rollback.command_not_found", rollback::command_not_found),
+    ("rollback.config_not_found", rollback::config_not_found),
+    ("rollback.no_way_back", rollback::no_way_back),
+    ("rollback.down_incomplete", rollback::down_incomplete),
+    ("rollback.down_loses_data", rollback::down_loses_data),
+    ("rollback.down_blocks", rollback::down_blocks),
+    ("rollback.down_breaks_new_code", rollback::down_breaks_new_code),
+    ("evidence.check_failed", evidence::check_failed),
+    ("evidence.required_missing", evidence::required_missing),
+    ("evidence.no_tests", evidence::no_tests),
+    ("evidence.unreadable", evidence::unreadable),
+    ("evidence.rehearsal_failed", evidence::rehearsal_failed),
     ("policy.suppressions", by_verdict),
 ];
 
 /// For rules whose findings the verdict makes, because they depend on all others.
 fn by_verdict(_: &Inspection, _: &Rule, _: &mut Vec<Finding>) {}
+
+/// Paths of the migrations that head adds, of all units.
+pub fn new_paths(base: &[Unit], head: &[Unit], sources: &SourceMap) -> Vec<String> {
+    let old = |unit: &Unit| base.iter().find(|old| old.root == unit.root && old.framework == unit.framework);
+    head.iter().flat_map(|unit| new_migrations(old(unit), unit, sources).map(|(_, migration)| migration.path.clone())).collect()
+}
 
 /// Runs every rule that the policy leaves on, at the severity the policy gives it.
 pub fn run(inspection: &Inspection, rules: &[Rule]) -> Vec<Finding> {

@@ -1,8 +1,10 @@
 //! Texts in, facts out: one module a format. What cannot be read becomes an unread fact, never silence.
 
+pub mod evidence;
 pub mod flag;
 pub mod hcl;
 pub mod migration;
+pub mod rollback;
 pub mod tree;
 
 use std::collections::BTreeSet;

@@ -67,6 +67,9 @@ pub struct Example {
     pub expect_at: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<crate::settings::Phase>,
+    /// Files given with `--evidence`, by name. Head is then the commit `000…0`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub evidence: BTreeMap<String, String>,
     /// Commit messages of the change.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commits: Vec<String>,

@@ -7,6 +7,7 @@ use super::{Example, Rule};
 use crate::change::{self, ChangeSet, Commit, Revision, Snapshot};
 use crate::error::Error;
 use crate::finding::Severity;
+use crate::read::evidence::Input;
 use crate::settings::{self, Phase};
 use crate::verdict::Outcome;
 
@@ -58,9 +59,13 @@ pub fn run(example: &Example, rules: &[Rule]) -> Result<Outcome, Error> {
     let (base_tree, head_tree) = (snapshot(&example.base), snapshot(&head));
     let files = change::compare(&base_tree, &head_tree);
     let commits = example.commits.iter().map(|message| Commit { id: "0".repeat(40), message: message.clone(), committed: 0 }).collect();
+    let head = match example.evidence.is_empty() {
+        true => Revision::Directory,
+        false => Revision::Commit { id: "0".repeat(40), tree: "0".repeat(40), committed: 0 },
+    };
     let change = ChangeSet {
         base: Revision::Directory,
-        head: Revision::Directory,
+        head,
         origin: "an example".to_owned(),
         base_tree,
         head_tree,
@@ -68,7 +73,9 @@ pub fn run(example: &Example, rules: &[Rule]) -> Result<Outcome, Error> {
         commits,
         notices: Vec::new(),
     };
-    let settings = settings::load(&change, example.phase.unwrap_or(Phase::Merge))?;
+    let mut settings = settings::load(&change, example.phase.unwrap_or(Phase::Merge))?;
+    let input = |(path, text): (&String, &String)| Input { path: path.clone(), text: Ok(text.as_str().into()) };
+    settings.evidence = example.evidence.iter().map(input).collect();
     crate::inspect(change, settings, rules)
 }
 

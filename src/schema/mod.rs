@@ -2,6 +2,7 @@
 
 pub mod catalog;
 pub mod effect;
+pub mod inverse;
 pub mod name;
 pub mod op;
 pub mod replay;

@@ -44,15 +44,20 @@ pub fn script_text(script: &Script, sources: &SourceMap) -> String {
     script.regions.iter().map(|region| region.text(text)).collect()
 }
 
+/// Moves a catalog through one script, a ROLLBACK in it taken back.
+pub fn replay_script(catalog: &mut Catalog, script: &Script, context: &Context) {
+    let mut undo = Vec::new();
+    for op in script.statements.iter().flat_map(|statement| &statement.ops) {
+        advance(catalog, &op.kind, context, &mut undo);
+    }
+}
+
 /// The catalog after all of a unit's migrations: what the running database looks like.
 pub fn replay_history(unit: &Unit, server: ServerVersion) -> Catalog {
     let mut catalog = Catalog::default();
     let context = Context { origin: Origin::History, place: None, server };
     for migration in &unit.migrations {
-        let mut undo = Vec::new();
-        for op in migration.up.statements.iter().flat_map(|statement| &statement.ops) {
-            advance(&mut catalog, &op.kind, &context, &mut undo);
-        }
+        replay_script(&mut catalog, &migration.up, &context);
     }
     catalog.incomplete |= !unit.unread.is_empty();
     catalog

@@ -3,6 +3,7 @@
 use super::{Coverage, GateResult, GateStatus, Skipped};
 use crate::change::{ChangeSet, FileStatus};
 use crate::detect::Inspection;
+use crate::detect::evidence::{Tests, rehearsed, tests_green};
 use crate::finding::{Finding, Gate, Severity};
 use crate::read::migration::Script;
 use crate::schema::op::{SchemaOp, Statement};
@@ -53,9 +54,9 @@ fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding]) -> (GateStatu
     match gate {
         Gate::MigrationsCompatible => migrations(inspection),
         _ if !ships_anything(&inspection.change) => (GateStatus::NotApplicable, "only documentation and tests changed".to_owned()),
-        Gate::TestsGreen => (GateStatus::Unknown, "no CI evidence for this commit was given".to_owned()),
+        Gate::TestsGreen => tests(inspection),
         Gate::FlagsOff => flags(inspection, own),
-        Gate::RollbackReady => (GateStatus::Unknown, "no rollback document was judged".to_owned()),
+        Gate::RollbackReady => rollback(inspection),
         Gate::StagedRollout => (GateStatus::Unknown, "no rollout plan was judged".to_owned()),
         Gate::PipelineOnly => match inspection.change.files.iter().find(|file| is_pipeline(&file.path)) {
             Some(file) => (GateStatus::Unknown, format!("{} changed; pipelines are not judged yet", file.path)),
@@ -76,6 +77,34 @@ fn flags(inspection: &Inspection, own: &[&Finding]) -> (GateStatus, String) {
         Some(first) => (GateStatus::Unknown, format!("{} could not be read: {}", first.path, first.reason)),
         None if facts.files == 0 => (GateStatus::NotApplicable, "no flag definition changed".to_owned()),
         None => (GateStatus::Pass, format!("{} {} read", facts.head.len(), plural(facts.head.len(), "flag"))),
+    }
+}
+
+fn tests(inspection: &Inspection) -> (GateStatus, String) {
+    match tests_green(inspection) {
+        Tests::Green(reason) => (GateStatus::Pass, reason),
+        Tests::Unknown(reason) => (GateStatus::Unknown, reason),
+    }
+}
+
+/// The document stands, the change is reversed, and CI passed on this commit: whatever of it is open is still owed.
+fn rollback(inspection: &Inspection) -> (GateStatus, String) {
+    if inspection.rollback.documents.is_empty() {
+        return (GateStatus::Unknown, "there is no rollback document to judge".to_owned());
+    }
+    if let Some((inverse, reason)) = inspection.inverses.iter().find_map(|inverse| Some((inverse, inverse.not_compared.as_ref()?))) {
+        let migration = inspection.head_units.get(inverse.unit).and_then(|unit| unit.migrations.get(inverse.migration));
+        let id = migration.map_or("a migration", |migration| migration.id.as_str());
+        return (GateStatus::Unknown, format!("whether {id} is reversed cannot be told: {reason}"));
+    }
+    if inspection.settings.policy.rollback.rehearsal
+        && let Err(owed) = rehearsed(inspection)
+    {
+        return (GateStatus::Unknown, owed);
+    }
+    match tests_green(inspection) {
+        Tests::Green(reason) => (GateStatus::Pass, format!("the document stands, and {reason}")),
+        Tests::Unknown(reason) => (GateStatus::Unknown, format!("the document stands; CI on this commit is still owed: {reason}")),
     }
 }
 

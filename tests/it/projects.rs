@@ -28,7 +28,7 @@ fn lay(from: &Path, to: &Path) {
     }
 }
 
-/// Verdict and every finding above a note, and notes of drops and renames: what a reviewer has to know.
+/// What the migrations' gate says: whether it holds and every finding above a note, and notes of drops and renames: what a reviewer has to know.
 fn outcome(case: &Path) -> Value {
     let repo = tempfile::tempdir().expect("a directory");
     git(repo.path(), &["init", "-q"]);
@@ -45,6 +45,7 @@ fn outcome(case: &Path) -> Value {
         .as_array()
         .expect("findings")
         .iter()
+        .filter(|found| found["gate"] == "migrations-compatible")
         .filter(|found| found["severity"] != "note" || found["rule"].as_str().is_some_and(|rule| rule.contains("drop-") || rule.contains("rename-")))
         .map(|found| {
             let evidence: Vec<String> = found["evidence"]
@@ -56,7 +57,9 @@ fn outcome(case: &Path) -> Value {
             json!({"rule": found["rule"], "severity": found["severity"], "path": found["path"], "line": found["start"]["line"], "evidence": evidence})
         })
         .collect();
-    json!({"verdict": report["verdict"], "findings": findings})
+    let gates = report["gates"].as_array().expect("gates");
+    let holds = gates.iter().any(|gate| gate["id"] == "migrations-compatible" && gate["holds"] == true);
+    json!({"verdict": if holds { "hold" } else { "cleared" }, "findings": findings})
 }
 
 #[test]

@@ -1,0 +1,215 @@
+//! What CI says of the head commit: evidence in, failed and missing checks as findings out; the gates ask the same questions here.
+
+use std::collections::BTreeMap;
+
+use super::Inspection;
+use super::step::at;
+use crate::change::{Blob, Revision};
+use crate::finding::{Finding, Severity, Subject, SubjectKind};
+use crate::read::evidence::{Provider, Record, Status};
+use crate::rule::Rule;
+use crate::settings::Phase;
+
+/// What the evidence says of the tests on the head commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tests {
+    Green(String),
+    /// Why nothing can be decided, as a clause.
+    Unknown(String),
+}
+
+/// Full id of the commit under inspection.
+pub fn head_commit(inspection: &Inspection) -> Option<&str> {
+    match &inspection.change.head {
+        Revision::Commit { id, .. } => Some(id),
+        _ => None,
+    }
+}
+
+/// The newest record of each check on exactly the head commit, our own run and what the policy ignores left out.
+pub fn bound(inspection: &Inspection) -> Vec<&Record> {
+    let Some(head) = head_commit(inspection) else { return Vec::new() };
+    let mut newest: BTreeMap<(&str, String), &Record> = BTreeMap::new();
+    for record in inspection.evidence.records.iter().filter(|record| record.commit.as_deref() == Some(head)) {
+        let own = record.run.as_ref().is_some_and(|run| inspection.settings.own_runs.contains(run)) && record.status == Status::Pending;
+        if own || inspection.settings.policy.evidence.ignore.contains(&record.check) {
+            continue;
+        }
+        // A record that names another tree than the head's is forged or mixed up.
+        if let (Some(tree), Revision::Commit { tree: known, .. }) = (&record.tree, &inspection.change.head)
+            && tree != known
+        {
+            continue;
+        }
+        let key = (record.check.as_str(), format!("{:?}", record.provider));
+        let order = |record: &Record| (record.attempt, time(record));
+        match newest.get(&key) {
+            Some(known) if order(known) > order(record) => {}
+            // Two that cannot be told apart by age: the worse one counts.
+            Some(known) if order(known) == order(record) && badness(known.status) > badness(record.status) => {}
+            _ => {
+                newest.insert(key, record);
+            }
+        }
+    }
+    newest.into_values().collect()
+}
+
+fn time(record: &Record) -> Option<jiff::Timestamp> {
+    record.completed_at.as_deref().and_then(|text| text.parse().ok())
+}
+
+fn badness(status: Status) -> u8 {
+    match status {
+        Status::Passed => 0,
+        Status::Skipped => 1,
+        Status::Empty => 2,
+        Status::Unknown => 3,
+        Status::Pending => 4,
+        Status::Failed => 5,
+    }
+}
+
+/// Records of tests: rehearsals belong to the rollback.
+fn tests(inspection: &Inspection) -> Vec<&Record> {
+    bound(inspection).into_iter().filter(|record| record.provider != Provider::Rehearsal).collect()
+}
+
+/// Whether CI is green on exactly the head commit.
+pub fn tests_green(inspection: &Inspection) -> Tests {
+    let unknown = |reason: String| Tests::Unknown(reason);
+    let evidence = &inspection.evidence;
+    let Some(head) = head_commit(inspection) else {
+        return unknown("uncommitted work and plain directories have no commit that CI could have tested".to_owned());
+    };
+    if let Some(unread) = evidence.unread.first() {
+        return unknown(format!("{} could not be read: {}", unread.path, unread.reason));
+    }
+    if evidence.records.is_empty() {
+        return unknown("no CI evidence for this commit was given".to_owned());
+    }
+    let found = tests(inspection);
+    if found.is_empty() {
+        let other = evidence.records.iter().filter(|record| record.commit.as_deref().is_some_and(|commit| commit != head)).count();
+        let unbound = evidence.records.iter().filter(|record| record.commit.is_none()).count();
+        return unknown(format!("no evidence is for this commit ({other} for other commits, {unbound} that name no full commit id)"));
+    }
+    let required = &inspection.settings.policy.evidence.required;
+    for name in required {
+        match found.iter().filter(|record| record.check == *name).max_by_key(|record| badness(record.status)) {
+            None => return unknown(format!("required check {name} has not run on this commit")),
+            Some(record) if record.status != Status::Passed => return unknown(format!("required check {name} is {}", clause(record))),
+            Some(_) => {}
+        }
+    }
+    if !required.is_empty() {
+        return Tests::Green(format!("{} required checks passed on this commit", required.len()));
+    }
+    if let Some(open) = found.iter().find(|record| !matches!(record.status, Status::Passed | Status::Skipped)) {
+        return unknown(format!("check {} is {}", open.check, clause(open)));
+    }
+    match found.iter().filter(|record| record.status == Status::Passed).count() {
+        0 => unknown("every check on this commit was skipped".to_owned()),
+        1 => Tests::Green("1 check passed on this commit".to_owned()),
+        passed => Tests::Green(format!("{passed} checks passed on this commit")),
+    }
+}
+
+fn clause(record: &Record) -> String {
+    let word = match record.status {
+        Status::Passed => "green",
+        Status::Failed => "red",
+        Status::Pending => "not done",
+        Status::Skipped => "skipped",
+        Status::Empty => "empty",
+        Status::Unknown => "undecided",
+    };
+    format!("{word} ({})", record.detail)
+}
+
+/// The rehearsal of the rollback on the head commit: `Ok` when it passed, else what is owed.
+pub fn rehearsed(inspection: &Inspection) -> Result<(), String> {
+    let found = bound(inspection).into_iter().find(|record| record.provider == Provider::Rehearsal);
+    let Some(record) = found else { return Err("its rehearsal on this commit is still owed".to_owned()) };
+    let said = record.rehearsal.as_ref().and_then(|rehearsal| rehearsal.document.as_deref());
+    let blobs = inspection.rollback.documents.iter().filter_map(|document| {
+        match &inspection.change.head_tree.entry(inspection.sources.path(document.source))?.blob {
+            Blob::Git(id) => Some(id.to_string()),
+            _ => None,
+        }
+    });
+    let blobs: Vec<String> = blobs.collect();
+    match (record.status, said) {
+        (Status::Passed, Some(said)) if blobs.iter().any(|blob| blob == said) => Ok(()),
+        (Status::Passed, _) => Err("the rehearsal was of another text of the document".to_owned()),
+        _ => Err(format!("its rehearsal is {}", clause(record))),
+    }
+}
+
+fn report(rule: &Rule, record: &Record, message: String) -> Finding {
+    let mut found = at(rule, Subject::of(SubjectKind::Job, record.check.as_str()), message, &[("check", record.check.clone())]);
+    found.path = record.path.clone();
+    found
+}
+
+/// A check that is red on the head commit; one that is not required only warns when the policy names those that are.
+pub fn check_failed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let required = &inspection.settings.policy.evidence.required;
+    for record in tests(inspection).into_iter().filter(|record| record.status == Status::Failed) {
+        let message = format!("Check {} failed on this commit: {}.", record.check, record.detail);
+        let mut found = report(rule, record, message);
+        if !required.is_empty() && !required.contains(&record.check) {
+            found.severity = Severity::Warn;
+        }
+        out.push(found);
+    }
+}
+
+/// A required check that the evidence for this commit does not have.
+pub fn required_missing(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let found = tests(inspection);
+    let Some(first) = inspection.evidence.records.first() else { return };
+    for name in &inspection.settings.policy.evidence.required {
+        if found.iter().any(|record| record.check == *name) {
+            continue;
+        }
+        let elsewhere = inspection.evidence.records.iter().any(|record| record.check == *name);
+        let why = if elsewhere { "the evidence has it for another commit only" } else { "the evidence does not have it" };
+        let message = format!("Required check {name} has no result on this commit: {why}.");
+        let mut finding = at(rule, Subject::of(SubjectKind::Job, name.as_str()), message, &[("check", name.clone())]);
+        finding.path = first.path.clone();
+        if inspection.settings.phase != Phase::Deploy {
+            // Before the merge it may not have started yet.
+            finding.severity = Severity::Warn;
+        }
+        out.push(finding);
+    }
+}
+
+/// Green without a single test.
+pub fn no_tests(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    for record in inspection.evidence.records.iter().filter(|record| record.status == Status::Empty) {
+        out.push(report(rule, record, format!("{} proves nothing: {}.", record.check, record.detail)));
+    }
+}
+
+pub fn unreadable(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    for unread in &inspection.evidence.unread {
+        let message = format!("This evidence could not be read: {}.", unread.reason);
+        let mut found = at(rule, Subject::of(SubjectKind::File, unread.path.as_str()), message, &[]);
+        found.path = unread.path.clone();
+        out.push(found);
+    }
+}
+
+pub fn rehearsal_failed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let limit = super::rollback::limit_seconds(inspection);
+    for record in bound(inspection).into_iter().filter(|record| record.provider == Provider::Rehearsal) {
+        let seconds = record.rehearsal.as_ref().and_then(|rehearsal| rehearsal.seconds);
+        if record.status == Status::Failed {
+            out.push(report(rule, record, format!("The rollback was rehearsed on this commit and failed: {}.", record.detail)));
+        } else if let Some(seconds) = seconds.filter(|seconds| *seconds > limit as f64) {
+            out.push(report(rule, record, format!("The rehearsed rollback took {seconds:.0} seconds, more than the {limit} allowed.")));
+        }
+    }
+}

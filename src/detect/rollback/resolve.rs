@@ -1,0 +1,158 @@
+//! What the commands of a rollback document name: scripts, targets, workflows and files that do not exist in, findings out.
+
+use regex::Regex;
+use std::sync::LazyLock;
+
+use super::{documents, report};
+use crate::change::{Blob, EntryKind, Snapshot, Text};
+use crate::detect::Inspection;
+use crate::finding::{Finding, Severity};
+use crate::read::rollback::Command;
+use crate::rule::Rule;
+
+pub fn command_not_found(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let tree = &inspection.change.head_tree;
+    for document in documents(inspection) {
+        let mut left = None;
+        for command in document.commands.iter().filter(|command| !command.sql) {
+            let first = command.text.split_whitespace().next().unwrap_or("");
+            // After `cd` or a clone the paths are not this tree's any more.
+            if matches!(first, "cd" | "pushd" | "ssh") || command.text.starts_with("git clone") {
+                left = Some(command.block);
+            }
+            if left == Some(command.block) {
+                continue;
+            }
+            for part in command.text.split("&&").flat_map(|part| part.split(';')) {
+                if let Some(problem) = problem(tree, part) {
+                    out.push(report(inspection, rule, document, command.span, name(command), problem));
+                    break;
+                }
+            }
+        }
+    }
+}
+
+fn name(command: &Command) -> &str {
+    command.text.split_whitespace().next().unwrap_or("command")
+}
+
+pub fn config_not_found(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let tree = &inspection.change.head_tree;
+    for document in documents(inspection) {
+        for (named, declared) in &document.config {
+            if exists(tree, &named.text) {
+                continue;
+            }
+            let message = format!("The document names the configuration {}, which this revision does not have.", named.text);
+            let mut found = report(inspection, rule, document, named.span, &named.text, message);
+            if !declared {
+                // In running text it may be a file of another repository.
+                found.severity = Severity::Warn;
+            }
+            out.push(found);
+        }
+    }
+}
+
+fn exists(tree: &Snapshot, path: &str) -> bool {
+    let path = path.trim_start_matches("./").trim_end_matches('/');
+    tree.contains(path) || tree.under(path).next().is_some()
+}
+
+/// What is wrong with one simple command, as a sentence.
+fn problem(tree: &Snapshot, command: &str) -> Option<String> {
+    let mut words = command.split_whitespace().skip_while(|word| *word == "sudo" || *word == "time" || is_assignment(word));
+    let program = words.next()?;
+    let rest: Vec<&str> = words.collect();
+    match program {
+        "bash" | "sh" | "zsh" | "source" | "." | "python" | "python3" | "node" => {
+            let script = rest.iter().find(|word| !word.starts_with('-')).filter(|_| !rest.contains(&"-c") && !rest.contains(&"-m"))?;
+            script_missing(tree, script)
+        }
+        "make" => target_missing(tree, &rest),
+        "npm" | "yarn" | "pnpm" if rest.first() == Some(&"run") => package_script_missing(tree, rest.get(1)?),
+        "gh" if rest.starts_with(&["workflow", "run"]) => workflow_missing(tree, rest.get(2)?),
+        _ if program.starts_with("./") || is_script(program) => script_missing(tree, program).or_else(|| not_executable(tree, program)),
+        _ => None,
+    }
+}
+
+fn is_assignment(word: &str) -> bool {
+    word.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
+}
+
+fn is_script(program: &str) -> bool {
+    program.contains('/') && [".sh", ".py", ".rb", ".bash", ".ps1"].iter().any(|end| program.ends_with(end))
+}
+
+/// Only a plain path of this tree can be looked up.
+fn is_lookup(path: &str) -> bool {
+    !path.starts_with(['/', '~', '-']) && !path.contains("..") && !path.contains(|c: char| "$<>*{}\"'`@:".contains(c))
+}
+
+fn script_missing(tree: &Snapshot, path: &str) -> Option<String> {
+    (is_lookup(path) && path.contains(['/', '.']) && !exists(tree, path))
+        .then(|| format!("The script {path} does not exist at this revision."))
+}
+
+fn not_executable(tree: &Snapshot, path: &str) -> Option<String> {
+    let entry = tree.entry(path.trim_start_matches("./"))?;
+    // Trees in memory have no modes.
+    let known = match entry.blob {
+        Blob::Git(_) => true,
+        Blob::Disk(_) => cfg!(unix),
+        Blob::Memory(_) => false,
+    };
+    (known && entry.kind == EntryKind::File).then(|| format!("The script {path} is not executable."))
+}
+
+fn text(tree: &Snapshot, path: &str) -> Option<String> {
+    match tree.read_path(path) {
+        Ok(Some(Text::Utf8(text))) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+static TARGET: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?m)^([\w./ -]+?)\s*::?(?:[^=]|$)").expect("a constant pattern"));
+
+fn target_missing(tree: &Snapshot, words: &[&str]) -> Option<String> {
+    if words.iter().any(|word| word.starts_with("-C") || word.starts_with("-f") || word.starts_with("--")) {
+        return None;
+    }
+    let target = words.iter().find(|word| !word.starts_with('-') && !word.contains('='))?;
+    let Some(makefile) = ["GNUmakefile", "makefile", "Makefile"].iter().find_map(|path| text(tree, path)) else {
+        return Some(format!("`make {target}` cannot run: there is no Makefile at the root."));
+    };
+    // Included files and patterns may define it.
+    if makefile.lines().any(|line| line.starts_with("include ") || line.starts_with("-include ") || line.starts_with('%'))
+        || !is_lookup(target)
+    {
+        return None;
+    }
+    let known = TARGET.captures_iter(&makefile).any(|found| found[1].split_whitespace().any(|name| name == *target));
+    (!known).then(|| format!("The Makefile has no target {target}."))
+}
+
+fn package_script_missing(tree: &Snapshot, script: &str) -> Option<String> {
+    let Some(package) = text(tree, "package.json") else {
+        return Some(format!("The package script {script} cannot run: there is no package.json at the root."));
+    };
+    let package: serde_json::Value = serde_json::from_str(&package).ok()?;
+    let known = package.get("scripts").and_then(|scripts| scripts.get(script)).is_some();
+    (!known && is_lookup(script)).then(|| format!("package.json has no script {script}."))
+}
+
+fn workflow_missing(tree: &Snapshot, workflow: &str) -> Option<String> {
+    if !(workflow.ends_with(".yml") || workflow.ends_with(".yaml")) || !is_lookup(workflow) {
+        return None;
+    }
+    let file = workflow.rsplit('/').next().unwrap_or(workflow);
+    match text(tree, &format!(".github/workflows/{file}")) {
+        None => Some(format!("The workflow {file} does not exist at this revision.")),
+        Some(text) if !text.contains("workflow_dispatch") => {
+            Some(format!("The workflow {file} cannot be started by hand: it has no `workflow_dispatch`."))
+        }
+        Some(_) => None,
+    }
+}
