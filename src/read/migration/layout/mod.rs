@@ -9,6 +9,7 @@ mod marker;
 mod numbered;
 mod parse;
 pub(super) mod reader;
+mod relevance;
 mod sqitch;
 pub(super) mod tree;
 mod versioned;

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::relevance::{self, Finder, Names};
 use crate::read::migration::sql::{self, Depth};
 use crate::read::migration::{Dialect, Framework, Migration, Script, Unit, Wrapping};
 use crate::schema::op::{SchemaOp, Statement};
@@ -39,15 +40,41 @@ pub fn parse_change(base: &mut [Unit], head: &mut [Unit], sources: &SourceMap) {
     for unit in base.iter_mut() {
         let (dialect, framework) = (unit.dialect, unit.framework);
         let Some(at) = roots.iter().position(|(root, of)| *root == unit.root && *of == framework) else { continue };
-        for migration in unit.migrations.iter_mut().filter(|_| !fresh[at].is_empty()) {
-            if fresh[at].contains(&key(migration)) {
-                wanted.extend(both(migration).map(|script| (script, Depth::Full, dialect, framework)));
-            } else {
-                wanted.push((&mut migration.up, Depth::Catalog, dialect, framework));
-            }
+        for migration in unit.migrations.iter_mut().filter(|migration| fresh[at].contains(&key(migration))) {
+            wanted.extend(both(migration).map(|script| (script, Depth::Full, dialect, framework)));
         }
     }
     fill(wanted, sources);
+    for unit in base.iter_mut() {
+        let Some(at) = roots.iter().position(|(root, of)| *root == unit.root && *of == unit.framework) else { continue };
+        if !fresh[at].is_empty() {
+            let change = head[at].migrations.iter().filter(|migration| fresh[at].contains(&key(migration)));
+            let scripts = change.flat_map(|migration| std::iter::once(&migration.up).chain(&migration.down));
+            let names = relevance::objects(scripts.flat_map(|script| &script.statements));
+            fill_history(unit, &fresh[at], names, sources);
+        }
+    }
+}
+
+/// Parses of a unit's applied history what speaks of the named objects, and of what those hang on; all of it without names.
+fn fill_history(unit: &mut Unit, fresh: &HashSet<Key>, names: Option<Names>, sources: &SourceMap) {
+    let (dialect, framework) = (unit.dialect, unit.framework);
+    let mut history: Vec<&mut Script> =
+        unit.migrations.iter_mut().filter(|migration| !fresh.contains(&key(migration))).map(|migration| &mut migration.up).collect();
+    let mut names = names;
+    while !history.is_empty() {
+        let finder = names.as_ref().and_then(Finder::new);
+        let speaks = |script: &Script| finder.as_ref().is_none_or(|finder| finder.speaks(sources.text(script.source)));
+        let (mut wanted, rest): (Vec<&mut Script>, Vec<&mut Script>) = history.into_iter().partition(|script| speaks(script));
+        fill(wanted.iter_mut().map(|script| (&mut **script, Depth::Catalog, dialect, framework)).collect(), sources);
+        history = rest;
+        let Some(known) = &mut names else { return };
+        let more: Names = wanted.iter().flat_map(|script| relevance::follow(&script.statements, known)).collect();
+        if more.is_empty() {
+            return;
+        }
+        known.extend(more);
+    }
 }
 
 type Key = (String, bool);
