@@ -267,3 +267,23 @@ fn the_pre_push_hook_refuses_and_accepts() {
     let accepted = push("main");
     assert!(accepted.status.success(), "{}", stderr(&accepted));
 }
+
+#[test]
+fn hostile_sizes_and_nesting_hold_and_do_not_crash() {
+    let deep = format!("SELECT {}1{};\n", "(".repeat(100_000), ")".repeat(100_000));
+    let long = format!("INSERT INTO users (email) VALUES {};\nDROP TABLE users;\n", vec!["('x')"; 400_000].join(", "));
+    let huge = "-- padding\n".repeat(3_100_000);
+    for (name, text) in [("deep", deep), ("long", long), ("huge", huge)] {
+        let repo = repository();
+        commit(repo.path(), "migrations/2_x.up.sql", text);
+        let output = holdshort(repo.path(), &["check", "--format", "concise"]);
+        assert_eq!(output.status.code(), Some(1), "{name}: {}", stderr(&output));
+    }
+    let repo = repository();
+    let levels = 'b'..='k';
+    let bomb: String = levels.map(|c| format!("{c}: &{c} [{}]\n", format!("*{}, ", (c as u8 - 1) as char).repeat(9))).collect();
+    commit(repo.path(), "holdshort.yaml", format!("a: &a [x]\n{bomb}"));
+    commit(repo.path(), "a.txt", "x");
+    let refused = holdshort(repo.path(), &["check"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+}
