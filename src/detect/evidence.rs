@@ -2,13 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::Inspection;
 use super::step::at;
+use super::{Detector, Inspection};
 use crate::change::{Blob, Revision};
 use crate::finding::{Finding, Severity, Subject, SubjectKind};
 use crate::read::evidence::{Provider, Record, Status};
 use crate::rule::Rule;
 use crate::settings::Phase;
+
+/// Detectors by the name a rule file gives.
+pub const DETECTORS: &[(&str, Detector)] = &[
+    ("evidence.check_failed", check_failed),
+    ("evidence.required_missing", required_missing),
+    ("evidence.no_tests", no_tests),
+    ("evidence.unreadable", unreadable),
+    ("evidence.rehearsal_failed", rehearsal_failed),
+];
 
 /// What the evidence says of the tests on the head commit.
 #[derive(Debug, Clone, PartialEq, Eq)]

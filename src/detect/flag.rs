@@ -1,11 +1,26 @@
 //! Findings about feature flags: what became of each flag of the change, at production scope.
 
-use crate::detect::Inspection;
+use crate::detect::{Detector, Inspection};
 use crate::finding::{Confidence, Edit, Evidence, EvidenceKind, Finding, Fix, Label, Severity, Status, Subject, SubjectKind};
 use crate::flag::compare::FlagChange;
 use crate::read::flag::{Flag, Flaw, FlawKind, Format, Purpose, State, is_production};
 use crate::rule::Rule;
 use crate::source::Place;
+
+/// Detectors by the name a rule file gives.
+pub const DETECTORS: &[(&str, Detector)] = &[
+    ("flag.new_default_on", new_default_on),
+    ("flag.new_partly_on", new_partly_on),
+    ("flag.flipped_on", flipped_on),
+    ("flag.targeting_widened", targeting_widened),
+    ("flag.percentage_jump", percentage_jump),
+    ("flag.targeting_moot", targeting_moot),
+    ("flag.off_serves_on", off_serves_on),
+    ("flag.invalid_default", invalid_default),
+    ("flag.ambiguous_boolean", ambiguous_boolean),
+    ("flag.state_unknown", state_unknown),
+    ("flag.removed_still_referenced", removed_still_referenced),
+];
 
 pub(super) fn finding(inspection: &Inspection, rule: &Rule, name: &str, place: Place, message: String) -> Finding {
     Finding {

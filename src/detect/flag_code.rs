@@ -1,11 +1,19 @@
 //! Findings about fallbacks that code passes, about definitions that disagree, and about expired flags.
 
 use super::flag::{finding, is_release, option};
-use crate::detect::Inspection;
+use crate::detect::{Detector, Inspection};
 use crate::finding::{Edit, Finding, Fix, Label};
 use crate::flag::compare::FlagChange;
 use crate::read::flag::{Flag, Format, State};
 use crate::rule::Rule;
+
+/// Detectors by the name a rule file gives.
+pub const DETECTORS: &[(&str, Detector)] = &[
+    ("flag.code_fallback_on", code_fallback_on),
+    ("flag.switched_on_in_code", switched_on_in_code),
+    ("flag.default_mismatch", default_mismatch),
+    ("flag.expired_or_ownerless", expired_or_ownerless),
+];
 
 pub fn code_fallback_on(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     for fallback in inspection.flags.fallbacks.iter().filter(|fallback| fallback.on) {

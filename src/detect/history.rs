@@ -1,12 +1,20 @@
 //! The migration history in git: merged migrations that were edited, deleted, reordered or numbered twice in, findings out.
 
-use super::Inspection;
 use super::step::at;
+use super::{Detector, Inspection};
 use crate::finding::{EffectKind, Finding, Subject, SubjectKind};
 use crate::read::migration::{Framework, Migration, Unit};
 use crate::rule::Rule;
 use crate::schema::timeline::script_text;
 use crate::source::{Place, Span};
+
+/// Detectors by the name a rule file gives.
+pub const DETECTORS: &[(&str, Detector)] = &[
+    ("history.edited", edited),
+    ("history.deleted", deleted),
+    ("history.out_of_order", out_of_order),
+    ("history.duplicate_version", duplicate_version),
+];
 
 /// Units at head with the same unit at base.
 fn pairs(inspection: &Inspection) -> impl Iterator<Item = (&Unit, &Unit)> {

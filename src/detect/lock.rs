@@ -2,14 +2,34 @@
 
 use std::collections::BTreeSet;
 
-use super::Inspection;
 use super::step::{StepView, effect_kinds, finding, label, steps};
+use super::{Detector, Inspection};
 use crate::finding::{EffectKind, Finding};
 use crate::rule::Rule;
 use crate::schema::effect::{Lock, LockMode, Subject, Work};
 use crate::schema::name::QName;
 use crate::schema::op::{ConstraintKind, SchemaOp, TableAction};
 use crate::schema::{Transaction, TransactionKind};
+
+/// Detectors by the name a rule file gives.
+pub const DETECTORS: &[(&str, Detector)] = &[
+    ("lock.index_not_concurrent", index_not_concurrent),
+    ("lock.index_drop_not_concurrent", index_drop_not_concurrent),
+    ("lock.table_rewrite", table_rewrite),
+    ("lock.table_scan", table_scan),
+    ("lock.constraint_builds_index", constraint_builds_index),
+    ("lock.reindex", reindex),
+    ("lock.table_rebuilt", table_rebuilt),
+    ("lock.refresh_not_concurrent", refresh_not_concurrent),
+    ("lock.partition_locks_parent", partition_locks_parent),
+    ("lock.validate_in_same_transaction", validate_in_same_transaction),
+    ("lock.backfill_under_lock", backfill_under_lock),
+    ("lock.explicit_lock", explicit_lock),
+    ("lock.no_timeout", no_timeout),
+    ("lock.timeout_without_effect", timeout_without_effect),
+    ("lock.several_tables", several_tables),
+    ("lock.foreign_key_locks_parent", foreign_key_locks_parent),
+];
 
 /// What a lock keeps others from doing, in words.
 fn who_waits(mode: LockMode, relation: &QName) -> String {

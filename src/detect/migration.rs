@@ -1,14 +1,27 @@
 //! Migrations that fail, half apply, cannot be read or hold rows too long: a rollout's steps in, findings out.
 
-use super::Inspection;
 use super::lock::opt_out;
 use super::step::{StepView, finding, headline, label, steps};
+use super::{Detector, Inspection};
 use crate::finding::{EffectKind, Finding, Subject, SubjectKind};
 use crate::read::migration::Wrapping;
 use crate::rule::Rule;
 use crate::schema::TransactionKind;
 use crate::schema::effect::Certainty;
 use crate::schema::op::{OpaqueReason, SchemaOp, TableAction, TransactionOp, TypeAction};
+
+/// Detectors by the name a rule file gives.
+pub const DETECTORS: &[(&str, Detector)] = &[
+    ("migration.concurrently_in_transaction", concurrently_in_transaction),
+    ("migration.invalid_index_kept", invalid_index_kept),
+    ("migration.fails_when_applied", fails_when_applied),
+    ("migration.unbatched_backfill", unbatched_backfill),
+    ("migration.unreadable_statement", unreadable_statement),
+    ("migration.dynamic_sql", dynamic_sql),
+    ("migration.nested_transaction", nested_transaction),
+    ("migration.enum_value_used_early", enum_value_used_early),
+    ("migration.collapsed_phases", collapsed_phases),
+];
 
 fn statement(view: &StepView, inspection: &Inspection) -> Subject {
     Subject::of(SubjectKind::Statement, headline(inspection, view.file, view.statement.span))

@@ -1,4 +1,4 @@
-//! Facts, steps and usage of old code in, findings out, by the enabled rules. One file a family; `DETECTORS` names them.
+//! Facts, steps and usage of old code in, findings out, by the enabled rules. One file a family; `FAMILIES` names them.
 
 pub mod evidence;
 pub mod flag;
@@ -51,104 +51,23 @@ pub struct Inspection {
 /// A detector adds what it finds for one rule. It never decides a severity: it may only lower the rule's own on evidence.
 pub type Detector = fn(&Inspection, &Rule, &mut Vec<Finding>);
 
-/// Detectors by the name a rule file gives.
-pub const DETECTORS: &[(&str, Detector)] = &[
-    ("flag.new_default_on", flag::new_default_on),
-    ("flag.new_partly_on", flag::new_partly_on),
-    ("flag.flipped_on", flag::flipped_on),
-    ("flag.targeting_widened", flag::targeting_widened),
-    ("flag.percentage_jump", flag::percentage_jump),
-    ("flag.targeting_moot", flag::targeting_moot),
-    ("flag.off_serves_on", flag::off_serves_on),
-    ("flag.invalid_default", flag::invalid_default),
-    ("flag.ambiguous_boolean", flag::ambiguous_boolean),
-    ("flag.state_unknown", flag::state_unknown),
-    ("flag.removed_still_referenced", flag::removed_still_referenced),
-    ("flag.code_fallback_on", flag_code::code_fallback_on),
-    ("flag.switched_on_in_code", flag_code::switched_on_in_code),
-    ("flag.default_mismatch", flag_code::default_mismatch),
-    ("flag.expired_or_ownerless", flag_code::expired_or_ownerless),
-    ("schema.drop_column", schema::drop_column),
-    ("schema.drop_table", schema::drop_table),
-    ("schema.rename_column", schema::rename_column),
-    ("schema.rename_table", schema::rename_table),
-    ("schema.column_type_changed", schema::column_type_changed),
-    ("schema.new_column_required", schema::new_column_required),
-    ("schema.default_dropped", schema::default_dropped),
-    ("schema.not_null_added", schema::not_null_added),
-    ("schema.constraint_restricts_writers", schema::constraint_restricts_writers),
-    ("schema.unique_dropped", schema::unique_dropped),
-    ("schema.enum_value_renamed", schema::enum_value_renamed),
-    ("schema.enum_value_added", schema::enum_value_added),
-    ("schema.type_changed", schema::type_changed),
-    ("schema.view_dropped", schema::view_dropped),
-    ("schema.view_changed", schema::view_changed),
-    ("schema.routine_dropped", schema::routine_dropped),
-    ("schema.routine_changed", schema::routine_changed),
-    ("schema.sequence_changed", schema::sequence_changed),
-    ("schema.trigger_changed", schema::trigger_changed),
-    ("schema.row_access_changed", schema::row_access_changed),
-    ("schema.privilege_revoked", schema::privilege_revoked),
-    ("schema.namespace_gone", schema::namespace_gone),
-    ("schema.published_without_key", schema::published_without_key),
-    ("schema.data_lost", schema::data_lost),
-    ("schema.dropped_and_readded", schema::dropped_and_readded),
-    ("lock.index_not_concurrent", lock::index_not_concurrent),
-    ("lock.index_drop_not_concurrent", lock::index_drop_not_concurrent),
-    ("lock.table_rewrite", lock::table_rewrite),
-    ("lock.table_scan", lock::table_scan),
-    ("lock.constraint_builds_index", lock::constraint_builds_index),
-    ("lock.reindex", lock::reindex),
-    ("lock.table_rebuilt", lock::table_rebuilt),
-    ("lock.refresh_not_concurrent", lock::refresh_not_concurrent),
-    ("lock.partition_locks_parent", lock::partition_locks_parent),
-    ("lock.validate_in_same_transaction", lock::validate_in_same_transaction),
-    ("lock.backfill_under_lock", lock::backfill_under_lock),
-    ("lock.explicit_lock", lock::explicit_lock),
-    ("lock.no_timeout", lock::no_timeout),
-    ("lock.timeout_without_effect", lock::timeout_without_effect),
-    ("lock.several_tables", lock::several_tables),
-    ("lock.foreign_key_locks_parent", lock::foreign_key_locks_parent),
-    ("migration.concurrently_in_transaction", migration::concurrently_in_transaction),
-    ("migration.invalid_index_kept", migration::invalid_index_kept),
-    ("migration.fails_when_applied", migration::fails_when_applied),
-    ("migration.unbatched_backfill", migration::unbatched_backfill),
-    ("migration.unreadable_statement", migration::unreadable_statement),
-    ("migration.dynamic_sql", migration::dynamic_sql),
-    ("migration.nested_transaction", migration::nested_transaction),
-    ("migration.enum_value_used_early", migration::enum_value_used_early),
-    ("migration.collapsed_phases", migration::collapsed_phases),
-    ("history.edited", history::edited),
-    ("history.deleted", history::deleted),
-    ("history.out_of_order", history::out_of_order),
-    ("history.duplicate_version", history::duplicate_version),
-    ("rollback.missing", rollback::missing),
-    ("rollback.unreadable", rollback::unreadable),
-    ("rollback.no_commands", rollback::no_commands),
-    ("rollback.placeholder", rollback::placeholder),
-    ("rollback.empty_section", rollback::empty_section),
-    ("rollback.no_estimate", rollback::no_estimate),
-    ("rollback.too_slow", rollback::too_slow),
-    ("rollback.no_threshold", rollback::no_threshold),
-    ("rollback.no_owner", rollback::no_owner),
-    ("rollback.no_verification", rollback::no_verification),
-    ("rollback.no_data_statement", rollback::no_data_statement),
-    ("rollback.destructive", rollback::destructive),
-    ("rollback.other_change", rollback::other_change),
-    ("rollback.command_not_found", rollback::command_not_found),
-    ("rollback.config_not_found", rollback::config_not_found),
-    ("rollback.no_way_back", rollback::no_way_back),
-    ("rollback.down_incomplete", rollback::down_incomplete),
-    ("rollback.down_loses_data", rollback::down_loses_data),
-    ("rollback.down_blocks", rollback::down_blocks),
-    ("rollback.down_breaks_new_code", rollback::down_breaks_new_code),
-    ("evidence.check_failed", evidence::check_failed),
-    ("evidence.required_missing", evidence::required_missing),
-    ("evidence.no_tests", evidence::no_tests),
-    ("evidence.unreadable", evidence::unreadable),
-    ("evidence.rehearsal_failed", evidence::rehearsal_failed),
-    ("policy.suppressions", by_verdict),
+/// Detectors by the name a rule file gives, a table a family.
+pub const FAMILIES: &[&[(&str, Detector)]] = &[
+    flag::DETECTORS,
+    flag_code::DETECTORS,
+    schema::DETECTORS,
+    lock::DETECTORS,
+    migration::DETECTORS,
+    history::DETECTORS,
+    rollback::DETECTORS,
+    evidence::DETECTORS,
+    &[("policy.suppressions", by_verdict)],
 ];
+
+/// The detector of that name.
+pub fn detector(name: &str) -> Option<Detector> {
+    FAMILIES.iter().copied().flatten().find(|(known, _)| *known == name).map(|(_, detector)| *detector)
+}
 
 /// For rules whose findings the verdict makes, because they depend on all others.
 fn by_verdict(_: &Inspection, _: &Rule, _: &mut Vec<Finding>) {}
@@ -167,7 +86,7 @@ pub fn run(inspection: &Inspection, rules: &[Rule]) -> Vec<Finding> {
         if wanted == Some(RuleSeverity::Off) {
             continue;
         }
-        let Some((_, detector)) = DETECTORS.iter().find(|(name, _)| Some(*name) == rule.detector.as_deref()) else {
+        let Some(detector) = rule.detector.as_deref().and_then(detector) else {
             continue;
         };
         let first = findings.len();

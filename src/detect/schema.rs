@@ -2,12 +2,41 @@
 
 use std::collections::BTreeSet;
 
-use super::Inspection;
 use super::step::{StepView, finding, label, steps};
+use super::{Detector, Inspection};
 use crate::finding::{EffectKind, Finding, Severity};
 use crate::rule::Rule;
 use crate::schema::effect::{Break, Certainty, Subject};
 use crate::schema::op::{ConstraintKind, RoutineName, SchemaOp, TableAction};
+
+/// Detectors by the name a rule file gives.
+pub const DETECTORS: &[(&str, Detector)] = &[
+    ("schema.drop_column", drop_column),
+    ("schema.drop_table", drop_table),
+    ("schema.rename_column", rename_column),
+    ("schema.rename_table", rename_table),
+    ("schema.column_type_changed", column_type_changed),
+    ("schema.new_column_required", new_column_required),
+    ("schema.default_dropped", default_dropped),
+    ("schema.not_null_added", not_null_added),
+    ("schema.constraint_restricts_writers", constraint_restricts_writers),
+    ("schema.unique_dropped", unique_dropped),
+    ("schema.enum_value_renamed", enum_value_renamed),
+    ("schema.enum_value_added", enum_value_added),
+    ("schema.type_changed", type_changed),
+    ("schema.view_dropped", view_dropped),
+    ("schema.view_changed", view_changed),
+    ("schema.routine_dropped", routine_dropped),
+    ("schema.routine_changed", routine_changed),
+    ("schema.sequence_changed", sequence_changed),
+    ("schema.trigger_changed", trigger_changed),
+    ("schema.row_access_changed", row_access_changed),
+    ("schema.privilege_revoked", privilege_revoked),
+    ("schema.namespace_gone", namespace_gone),
+    ("schema.published_without_key", published_without_key),
+    ("schema.data_lost", data_lost),
+    ("schema.dropped_and_readded", dropped_and_readded),
+];
 
 /// The ALTER TABLE action of a step.
 fn action<'a>(view: &StepView<'a>) -> Option<&'a TableAction> {

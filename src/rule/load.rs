@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Rule;
-use crate::detect::DETECTORS;
+use crate::detect;
 use crate::error::PolicyError;
 use crate::source::LineIndex;
 
@@ -43,8 +43,8 @@ fn problem(path: &str, rule: &Rule) -> Option<String> {
     }
     match &rule.detector {
         None => return Some("it names no detector".to_owned()),
-        Some(name) if !DETECTORS.iter().any(|(known, _)| known == name) => {
-            let close = suggest(name, DETECTORS.iter().map(|(known, _)| *known));
+        Some(name) if detect::detector(name).is_none() => {
+            let close = suggest(name, detect::FAMILIES.iter().copied().flatten().map(|(known, _)| *known));
             let hint = close.map(|close| format!(", did you mean `{close}`?")).unwrap_or_default();
             return Some(format!("there is no detector `{name}`{hint}"));
         }

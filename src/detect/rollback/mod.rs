@@ -6,8 +6,8 @@ mod reverse;
 pub use resolve::{command_not_found, config_not_found};
 pub use reverse::{down_blocks, down_breaks_new_code, down_incomplete, down_loses_data, no_way_back};
 
-use super::Inspection;
 use super::step::at;
+use super::{Detector, Inspection};
 use crate::finding::{Finding, Severity, Subject, SubjectKind};
 use crate::read::migration::Migration;
 use crate::read::rollback::{self, Document, Kind};
@@ -15,6 +15,30 @@ use crate::rule::Rule;
 use crate::schema::timeline::new_migrations;
 use crate::source::{Place, Span};
 use crate::verdict::gates::ships_anything;
+
+/// Detectors by the name a rule file gives.
+pub const DETECTORS: &[(&str, Detector)] = &[
+    ("rollback.missing", missing),
+    ("rollback.unreadable", unreadable),
+    ("rollback.no_commands", no_commands),
+    ("rollback.placeholder", placeholder),
+    ("rollback.empty_section", empty_section),
+    ("rollback.no_estimate", no_estimate),
+    ("rollback.too_slow", too_slow),
+    ("rollback.no_threshold", no_threshold),
+    ("rollback.no_owner", no_owner),
+    ("rollback.no_verification", no_verification),
+    ("rollback.no_data_statement", no_data_statement),
+    ("rollback.destructive", destructive),
+    ("rollback.other_change", other_change),
+    ("rollback.command_not_found", command_not_found),
+    ("rollback.config_not_found", config_not_found),
+    ("rollback.no_way_back", no_way_back),
+    ("rollback.down_incomplete", down_incomplete),
+    ("rollback.down_loses_data", down_loses_data),
+    ("rollback.down_blocks", down_blocks),
+    ("rollback.down_breaks_new_code", down_breaks_new_code),
+];
 
 /// Where a missing document is reported, and where one is written.
 const HOME: &str = "ROLLBACK.md";
