@@ -95,6 +95,9 @@ pub struct RangeArgs {
     /// Where the check runs: decides which open questions hold.
     #[arg(long, value_enum, default_value_t = Phase::Merge)]
     pub phase: Phase,
+    /// The moment the rollout starts, RFC 3339. Default: the time of the head commit.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<jiff::Timestamp>,
     /// The repository, or a directory in it.
     #[arg(default_value = ".")]
     pub path: PathBuf,

@@ -16,6 +16,8 @@ pub fn run(args: &CheckArgs, style: Style) -> Result<ExitCode, Error> {
     settings::check_rule_ids(&settings.policy, &rules)?;
     settings.evidence = crate::read::evidence::load(&args.evidence)?;
     settings.own_runs = ["GITHUB_RUN_ID", "CI_PIPELINE_ID"].into_iter().filter_map(|name| std::env::var(name).ok()).collect();
+    settings.at = args.range.at;
+    settings.deploy_freeze = std::env::var_os("CI_DEPLOY_FREEZE").is_some_and(|value| !value.is_empty());
     let outcome = crate::inspect(change, settings, &rules)?;
     report(&args.output, &outcome, &rules, style)
 }

@@ -11,7 +11,8 @@ use crate::settings;
 
 pub fn run(args: &RangeArgs) -> Result<ExitCode, Error> {
     let change = change::open(&request(args))?;
-    let settings = settings::load(&change, args.phase)?;
+    let mut settings = settings::load(&change, args.phase)?;
+    settings.at = args.at;
     let inspection = crate::gather(change, settings)?;
     let sources: Vec<_> = inspection.sources.iter().map(|(id, file)| json!({"file": id, "path": file.path, "side": file.side})).collect();
     let facts = json!({

@@ -1,12 +1,14 @@
 //! Flags, environment and policy file in; everything decided once, as `Settings`, out.
 
 mod policy;
+mod release;
 
 use serde::{Deserialize, Serialize};
 
 use crate::change::{ChangeSet, Snapshot, Text};
 use crate::error::{Error, PolicyError};
 pub use policy::*;
+pub use release::*;
 
 /// Where the check runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, clap::ValueEnum)]
@@ -35,6 +37,10 @@ pub struct Settings {
     pub evidence: Vec<crate::read::evidence::Input>,
     /// Ids of the CI run the check itself runs in: its jobs that are not done are not waited for.
     pub own_runs: Vec<String>,
+    /// The moment the rollout is judged for, where one is given.
+    pub at: Option<jiff::Timestamp>,
+    /// GitLab says that the pipeline runs in a deploy freeze.
+    pub deploy_freeze: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -61,6 +67,8 @@ impl Settings {
             history_unknown: false,
             evidence: Vec::new(),
             own_runs: Vec::new(),
+            at: None,
+            deploy_freeze: false,
         }
     }
 }

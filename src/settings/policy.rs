@@ -26,6 +26,8 @@ pub struct Policy {
     pub evidence: EvidencePolicy,
     pub suppressions: Vec<AcceptedRisk>,
     pub flags: Vec<FlagSource>,
+    /// Being there makes the release gates required.
+    pub release: Option<super::ReleasePolicy>,
 }
 
 /// Names flags in a format of the repository's own.
@@ -182,6 +184,9 @@ fn validate(path: &str, policy: &Policy) -> Result<(), PolicyError> {
     }
     for source in &policy.flags {
         globset::Glob::new(&source.path).map_err(|problem| error(format!("flags: {problem}")))?;
+    }
+    if let Some(release) = &policy.release {
+        release.calendar().map_err(|problem| error(format!("release: {problem}")))?;
     }
     for glob in &policy.rollback.paths {
         globset::Glob::new(glob).map_err(|problem| error(format!("rollback.paths: {problem}")))?;

@@ -4,16 +4,17 @@ use super::{Coverage, GateResult, GateStatus, Skipped};
 use crate::change::{ChangeSet, FileStatus};
 use crate::detect::Inspection;
 use crate::detect::evidence::{Tests, rehearsed, tests_green};
+use crate::detect::release;
 use crate::finding::{Finding, Gate, Severity};
 use crate::read::migration::Script;
 use crate::schema::op::{SchemaOp, Statement};
-use crate::settings::{Phase, Requirement, Settings};
+use crate::settings::{Phase, Requirement};
 
 pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding]) -> GateResult {
     let own: Vec<&Finding> = findings.iter().filter(|finding| finding.gate == gate && finding.is_active()).collect();
     let count = own.iter().filter(|finding| finding.severity > Severity::Note).count();
     let blocking = own.iter().filter(|finding| finding.blocks()).count();
-    let requirement = requirement(gate, &inspection.settings);
+    let requirement = requirement(gate, inspection);
     let (status, reason) = if blocking > 0 {
         (GateStatus::Fail, format!("{blocking} blocking {}", plural(blocking, "finding")))
     } else {
@@ -29,9 +30,14 @@ pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding]) -> Gate
 }
 
 /// What the policy asks of a gate in this phase, else the default.
-fn requirement(gate: Gate, settings: &Settings) -> Requirement {
+fn requirement(gate: Gate, inspection: &Inspection) -> Requirement {
+    let settings = &inspection.settings;
     let default = match gate {
         Gate::TestsGreen | Gate::MigrationsCompatible | Gate::FlagsOff | Gate::RollbackReady | Gate::PipelineOnly => Requirement::Required,
+        Gate::WindowConfirmed if inspection.release.deploy_freeze => Requirement::Required,
+        Gate::WindowConfirmed | Gate::StakeholdersNotified | Gate::VerificationPlanned if release::declared(inspection) => {
+            Requirement::Required
+        }
         Gate::StagedRollout | Gate::WindowConfirmed | Gate::StakeholdersNotified | Gate::VerificationPlanned => Requirement::Advisory,
     };
     settings.policy.gates.get(&gate).and_then(|phases| phases.get(&settings.phase)).copied().unwrap_or(default)
@@ -62,9 +68,9 @@ fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding]) -> (GateStatu
             Some(file) => (GateStatus::Unknown, format!("{} changed; pipelines are not judged yet", file.path)),
             None => (GateStatus::NotApplicable, "no pipeline file changed".to_owned()),
         },
-        Gate::WindowConfirmed => (GateStatus::Unknown, "no release window is declared".to_owned()),
-        Gate::StakeholdersNotified => (GateStatus::Unknown, "nobody to notify is declared".to_owned()),
-        Gate::VerificationPlanned => (GateStatus::Unknown, "no post-deploy check is declared".to_owned()),
+        Gate::WindowConfirmed => super::release::window(inspection),
+        Gate::StakeholdersNotified => super::release::notified(inspection, own),
+        Gate::VerificationPlanned => super::release::verification(inspection),
     }
 }
 

@@ -7,5 +7,7 @@ mod oracle;
 mod postgres_reader;
 mod projects;
 mod readme;
+mod release;
 mod rules;
+mod scratch;
 mod usage;
