@@ -3,10 +3,11 @@
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// What the repository asks of a release. Being there at all makes the three release gates required.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReleasePolicy {
     /// IANA name of the zone that every time below is in, `Europe/Berlin`.
@@ -18,24 +19,30 @@ pub struct ReleasePolicy {
     pub freezes: Vec<Freeze>,
     /// Who may approve a rollout outside the windows. None means anybody who is named.
     #[serde(deserialize_with = "one_or_many")]
+    #[schemars(schema_with = "one_or_many_schema")]
     pub approvers: Vec<String>,
     #[serde(deserialize_with = "one_or_many")]
+    #[schemars(schema_with = "one_or_many_schema")]
     pub on_call: Vec<String>,
     #[serde(deserialize_with = "one_or_many")]
+    #[schemars(schema_with = "one_or_many_schema")]
     pub stakeholders: Vec<String>,
     /// Scripts, `make` targets, package scripts or workflows that are run after the deploy.
     #[serde(deserialize_with = "one_or_many")]
+    #[schemars(schema_with = "one_or_many_schema")]
     pub smoke_tests: Vec<String>,
     #[serde(deserialize_with = "one_or_many")]
+    #[schemars(schema_with = "one_or_many_schema")]
     pub dashboards: Vec<String>,
 }
 
 /// Hours that repeat every week.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WeeklyHours {
     /// `mon`, `monday` or `mon-thu`; none means every day.
     #[serde(default, deserialize_with = "one_or_many")]
+    #[schemars(schema_with = "one_or_many_schema")]
     pub days: Vec<String>,
     /// `09:00`
     pub from: String,
@@ -44,7 +51,7 @@ pub struct WeeklyHours {
 }
 
 /// Days or hours without any rollout.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Freeze {
     /// `2026-12-20`, or with a time, `2026-12-20T18:00`.
@@ -67,6 +74,10 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
         OneOrMany::One(text) => vec![text],
         OneOrMany::Many(texts) => texts,
     })
+}
+
+fn one_or_many_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]})
 }
 
 /// A stretch of time, its end not counted.
