@@ -45,7 +45,7 @@ fn policy(inspection: &Inspection) -> Option<&ReleasePolicy> {
 }
 
 /// What the policy and the documents name, in that order.
-fn named<'a>(inspection: &'a Inspection, of_policy: fn(&ReleasePolicy) -> &[String], of_plan: fn(&Plan) -> Vec<&str>) -> Vec<&'a str> {
+fn named(inspection: &Inspection, of_policy: fn(&ReleasePolicy) -> &[String], of_plan: fn(&Plan) -> Vec<&str>) -> Vec<&str> {
     let policy = policy(inspection).map(of_policy).unwrap_or_default().iter().map(String::as_str).filter(|name| is_name(name));
     policy.chain(inspection.release.plans.iter().flat_map(of_plan)).collect()
 }
