@@ -1,6 +1,8 @@
 //! All integration tests, one binary.
 
+mod agreement;
 mod cli;
+mod cluster;
 mod flags;
 mod layout;
 mod oracle;

@@ -34,10 +34,15 @@ impl<'a> Scene<'a> {
         self.server.0 >= major
     }
 
+    /// The other ops of the same statement.
+    pub fn other_ops(&self) -> impl Iterator<Item = &'a SchemaOp> + use<'a> {
+        let index = self.index;
+        self.siblings.iter().enumerate().filter(move |(at, _)| *at != index).map(|(_, op)| &op.kind)
+    }
+
     /// The other actions of the same ALTER TABLE.
     pub fn other_actions(&self) -> impl Iterator<Item = &'a TableAction> + use<'a> {
-        let index = self.index;
-        self.siblings.iter().enumerate().filter(move |(at, _)| *at != index).filter_map(|(_, op)| match &op.kind {
+        self.other_ops().filter_map(|op| match op {
             SchemaOp::AlterTable(AlterTable { action, .. }) => Some(action),
             _ => None,
         })
@@ -76,6 +81,11 @@ impl<'a> Scene<'a> {
     /// Says that the history does not show a relation, when it does not.
     pub fn must_know(&mut self, key: &QName) {
         let known = self.before.has_relation(key);
+        if !known && self.before.gone.contains(key) {
+            // Dynamic SQL or another migration that was not read may have made it again.
+            let certainty = if self.before.incomplete { Certainty::Sometimes } else { Certainty::Always };
+            return self.aborts(format!("{} was dropped or renamed before this point of the history", key.short()), certainty);
+        }
         if !known || self.table(key).is_some_and(|table| table.origin == Origin::Assumed) {
             self.assume(format!("{} is not in the migration history; it is taken to exist and to be in use", key.short()));
         }
