@@ -9,6 +9,7 @@ mod lock;
 mod migration;
 pub mod old_code;
 mod recipe;
+pub mod release;
 pub mod rollback;
 mod schema;
 pub mod step;
@@ -19,6 +20,7 @@ use crate::flag::FlagFacts;
 use crate::read::Unread;
 use crate::read::evidence::Evidence;
 use crate::read::migration::Unit;
+use crate::read::release::Release;
 use crate::read::rollback::Rollback;
 use crate::rule::Rule;
 use crate::schema::Timeline;
@@ -41,6 +43,7 @@ pub struct Inspection {
     /// Flag definitions of the change, compared.
     pub flags: FlagFacts,
     pub rollback: Rollback,
+    pub release: Release,
     /// New migrations with a down script, replayed up and down.
     pub inverses: Vec<Inverse>,
     pub evidence: Evidence,
@@ -64,6 +67,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     history::DETECTORS,
     rollback::DETECTORS,
     evidence::DETECTORS,
+    release::DETECTORS,
     &[("policy.suppressions", by_verdict)],
 ];
 
