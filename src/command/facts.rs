@@ -7,6 +7,7 @@ use super::print;
 use crate::change;
 use crate::cli::RangeArgs;
 use crate::error::{Error, ExitCode};
+use crate::report::json_text;
 use crate::settings;
 
 pub fn run(args: &RangeArgs) -> Result<ExitCode, Error> {
@@ -26,9 +27,6 @@ pub fn run(args: &RangeArgs) -> Result<ExitCode, Error> {
         "timelines": inspection.timelines,
         "unread": inspection.unread,
     });
-    print(|out| {
-        serde_json::to_writer_pretty(&mut *out, &facts)?;
-        out.write_all(b"\n")
-    })?;
+    print(|out| json_text::write(&facts, out))?;
     Ok(ExitCode::Cleared)
 }

@@ -28,6 +28,24 @@ pub fn one_line(text: &str) -> String {
     neutralise(&text.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
+/// Text as HTML text or attribute value, its line ends kept. Nothing in it is markup, and printed to a log nothing is a command.
+pub fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + text.len() / 8);
+    for c in text.chars().map(|c| if matches!(c, '\n' | '\t') { c } else { visible(c) }) {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '[' if out.ends_with("##") => out.push_str("&#91;"),
+            ':' if out.ends_with(':') => out.push_str("&#58;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 /// A character as it may be printed: controls become their Unicode pictures, bidi and invisible ones a replacement mark.
 pub fn visible(c: char) -> char {
     match c {
@@ -51,5 +69,6 @@ mod tests {
         assert!(!out.contains("##["));
         assert!(out.lines().all(|line| !line.trim_start_matches(' ').starts_with("::")));
         assert_eq!(one_line("a\n b"), "a b");
+        assert_eq!(html("<b a='\"'>&\u{202e}\n##[x"), "&lt;b a=&#39;&quot;&#39;&gt;&amp;\u{fffd}\n##&#91;x");
     }
 }

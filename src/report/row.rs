@@ -33,11 +33,3 @@ pub fn worst_first(outcome: &Outcome) -> Vec<Row<'_>> {
     rows.sort_by_key(|row| std::cmp::Reverse(row.finding.severity));
     rows
 }
-
-pub fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Block => "block",
-        Severity::Warn => "warn",
-        Severity::Note => "note",
-    }
-}
