@@ -1,6 +1,7 @@
 //! One file a command: parsed words in, output and an exit code out.
 
 mod check;
+mod config;
 mod demo;
 mod facts;
 mod hook;
@@ -10,7 +11,7 @@ mod rules;
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::cli::{Cli, ColorChoice, Command, OutputArgs, SchemaFile};
+use crate::cli::{Cli, ColorChoice, Command, ConfigCommand, OutputArgs, SchemaFile};
 use crate::error::{Error, ExitCode, ReportError};
 use crate::report::escape::neutralise;
 use crate::report::{Context, Style};
@@ -31,6 +32,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Schema { file: SchemaFile::Report } => report_schema(),
         Command::Man { dir } => manual::man(dir.as_deref()),
         Command::Completions { shell } => manual::completions(shell),
+        Command::Config(ConfigCommand::Show(args)) => config::show(&args),
+        Command::Schema { file: SchemaFile::Policy } => config::schema(),
     };
     match result {
         Ok(code) => code,

@@ -27,5 +27,5 @@ pub fn write(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
     for gate in outcome.gates.iter().filter(|gate| gate.holds) {
         writeln!(out, "gate {}: {}", gate.id.id(), one_line(&gate.reason))?;
     }
-    writeln!(out, "{}: {}", verdict(outcome.verdict), tally(&outcome.findings))
+    writeln!(out, "{}: {}", tally(&outcome.findings), verdict(outcome.verdict))
 }

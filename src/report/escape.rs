@@ -8,16 +8,16 @@ pub fn neutralise(text: &str) -> String {
             out.push('\n');
         }
         let shown: String = line.chars().map(visible).collect();
-        // GitHub's runner reads `##[command]` anywhere in a line and `::command::` at the start of one.
+        // GitHub's runner reads `##[command]` anywhere in a line and `::command::` at the start of one, whatever blanks
+        // stand before it. A thin space inside the mark breaks it; a character without width might be skipped.
         let shown = shown.replace("##[", "##\u{2009}[");
-        let body = shown.trim_start();
-        if body.starts_with("::") {
-            let indent = shown.len() - body.len();
-            out.push_str(&shown[..indent]);
-            out.push('\u{2009}');
-            out.push_str(body);
-        } else {
-            out.push_str(&shown);
+        match shown.trim_start().strip_prefix("::") {
+            Some(rest) => {
+                out.push_str(&shown[..shown.len() - rest.len() - 2]);
+                out.push_str(":\u{2009}:");
+                out.push_str(rest);
+            }
+            None => out.push_str(&shown),
         }
     }
     out
@@ -67,7 +67,7 @@ mod tests {
         let out = neutralise("a\u{1b}[31m\u{202e}\n  ::error::x\nlog ##[error]y\r");
         assert!(!out.contains('\u{1b}') && !out.contains('\u{202e}') && !out.contains('\r'));
         assert!(!out.contains("##["));
-        assert!(out.lines().all(|line| !line.trim_start_matches(' ').starts_with("::")));
+        assert!(out.lines().all(|line| !line.trim_start().starts_with("::")), "{out}");
         assert_eq!(one_line("a\n b"), "a b");
         assert_eq!(html("<b a='\"'>&\u{202e}\n##[x"), "&lt;b a=&#39;&quot;&#39;&gt;&amp;\u{fffd}\n##&#91;x");
     }

@@ -35,7 +35,7 @@ pub fn write(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
             writeln!(out, "::{command} title=holdshort::and {} more; the full report is in the log", lines.len() - shown)?;
         }
     }
-    writeln!(out, "{}: {}", verdict(outcome.verdict), tally(&outcome.findings))
+    writeln!(out, "{}: {}", tally(&outcome.findings), verdict(outcome.verdict))
 }
 
 fn annotation(command: &str, row: &Row) -> String {

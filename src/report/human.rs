@@ -33,13 +33,15 @@ pub fn write(outcome: &Outcome, style: Style, out: &mut dyn Write) -> io::Result
             section(title, group.len(), style, out)?;
         }
         for of_rule in by_rule(&group) {
-            for (number, found) in of_rule.iter().enumerate() {
+            let (drawn, rest) = of_rule.split_at(MAX_DRAWN.min(of_rule.len()));
+            for found in drawn {
+                let first = told.insert(&found.rule);
                 match severity {
-                    _ if number >= MAX_DRAWN => line(found, &outcome.inspection.sources, style, out)?,
-                    Severity::Note => note(found, told.insert(&found.rule), &outcome.inspection.sources, style, out)?,
-                    _ => finding(found, told.insert(&found.rule), &outcome.inspection.sources, style, out)?,
+                    Severity::Note => note(found, first, &outcome.inspection.sources, style, out)?,
+                    _ => finding(found, first, &outcome.inspection.sources, style, out)?,
                 }
             }
+            lines(rest, &outcome.inspection.sources, style, out)?;
         }
     }
     footer(outcome, style, out)
@@ -86,9 +88,7 @@ fn headline(outcome: &Outcome, style: Style, out: &mut dyn Write) -> io::Result<
 /// All gates of a change that holds; of one that is cleared, only what is still owed.
 fn checklist(outcome: &Outcome, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let owed = |gate: &GateResult| {
-        gate.requirement == Requirement::Required
-            && gate.status == GateStatus::Unknown
-            && outcome.inspection.settings.phase != Phase::Push
+        gate.requirement == Requirement::Required && gate.status == GateStatus::Unknown && outcome.inspection.settings.phase != Phase::Push
             || gate.status == GateStatus::Fail
     };
     let shown: Vec<&GateResult> = outcome
@@ -128,7 +128,7 @@ fn section(title: &str, number: usize, style: Style, out: &mut dyn Write) -> io:
 fn finding(found: &Finding, first: bool, sources: &SourceMap, style: Style, out: &mut dyn Write) -> io::Result<()> {
     heading(found, style, out)?;
     writeln!(out)?;
-    paragraph("  ", 2, &found.message, style, out)?;
+    paragraph("  ", 2, &one_line(&found.message), style, out)?;
     match found.place {
         Some(place) => snippet(place, found, sources, style, out)?,
         None => writeln!(out, "  --> {}", one_line(&found.path))?,
@@ -144,15 +144,16 @@ fn finding(found: &Finding, first: bool, sources: &SourceMap, style: Style, out:
 fn note(found: &Finding, first: bool, sources: &SourceMap, style: Style, out: &mut dyn Write) -> io::Result<()> {
     heading(found, style, out)?;
     writeln!(out, "  {}", place(found, sources))?;
-    paragraph("  ", 2, &found.message, style, out)?;
+    paragraph("  ", 2, &one_line(&found.message), style, out)?;
     evidence(&found.evidence, style, out)?;
     if first { paragraph("  do   ", 7, &found.remedy, style, out) } else { Ok(()) }
 }
 
-/// One of many of its rule.
-fn line(found: &Finding, sources: &SourceMap, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    heading(found, style, out)?;
-    writeln!(out, "  {}  {}", place(found, sources), one_line(&found.message))
+/// The rest of many of one rule: a line each.
+fn lines(rest: &[&Finding], sources: &SourceMap, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let Some(first) = rest.first() else { return Ok(()) };
+    writeln!(out, "\n  and {} more of {}", rest.len(), paint(&one_line(&first.rule), "1", style))?;
+    rest.iter().try_for_each(|found| writeln!(out, "  {}  {}", place(found, sources), one_line(&found.message)))
 }
 
 fn heading(found: &Finding, style: Style, out: &mut dyn Write) -> io::Result<()> {
@@ -179,8 +180,17 @@ fn snippet(place: Place, found: &Finding, sources: &SourceMap, style: Style, out
     writeln!(out, "  --> {}", self::place(found, sources))?;
     let source = Snippet::new(sources.get(place.file), style.width);
     let mut labels = vec![LabeledSpan::new_primary_with_span(None, source.first_line(place.span))];
-    for label in found.labels.iter().filter(|label| label.place.file == place.file) {
-        labels.push(LabeledSpan::new_with_span(Some(one_line(&label.text)), source.first_line(label.place.span)));
+    let mut drawn = vec![place.span];
+    let mut listed = Vec::new();
+    for label in &found.labels {
+        let text: String = one_line(&label.text).chars().take(style.width).collect();
+        if label.place.file == place.file && source.fits(label.place.span, &drawn) {
+            drawn.push(label.place.span);
+            labels.push(LabeledSpan::new_with_span(Some(text), source.first_line(label.place.span)));
+        } else {
+            let at = sources.start(label.place);
+            listed.push(format!("{}:{}: {text}", one_line(sources.path(label.place.file)), at.line));
+        }
     }
     let diagnostic = MietteDiagnostic { labels: Some(labels), ..MietteDiagnostic::new(String::new()) };
     let report = Report::new(diagnostic).with_source_code(source);
@@ -189,11 +199,7 @@ fn snippet(place: Place, found: &Finding, sources: &SourceMap, style: Style, out
     for line in drawn.lines().filter(|line| !line.trim().is_empty() && line.trim() != "\u{d7}" && line.trim() != "x") {
         writeln!(out, "  {}", line.trim_end())?;
     }
-    for label in found.labels.iter().filter(|label| label.place.file != place.file) {
-        let at = sources.start(label.place);
-        writeln!(out, "    {}:{}: {}", one_line(sources.path(label.place.file)), at.line, one_line(&label.text))?;
-    }
-    Ok(())
+    listed.iter().try_for_each(|line| writeln!(out, "    {line}"))
 }
 
 fn handler(style: Style) -> GraphicalReportHandler {

@@ -28,7 +28,10 @@ pub fn write(outcome: &Outcome, context: &Context, out: &mut dyn Write) -> io::R
     for (number, row) in rows.iter().enumerate() {
         let finding = finding(row, number < MAX_OPEN, outcome, context);
         if text.len() + finding.len() > BUDGET {
-            text.push_str(&format!("\n{} left out for length; the other reports of this run have them.\n", count(rows.len() - number, "finding")));
+            text.push_str(&format!(
+                "\n{} left out for length; the other reports of this run have them.\n",
+                count(rows.len() - number, "finding")
+            ));
             break;
         }
         text.push_str(&finding);
@@ -76,8 +79,12 @@ fn status(gate: &GateResult) -> &'static str {
 
 /// What was not read and what was accepted, folded.
 fn aside(outcome: &Outcome) -> String {
-    let skipped: Vec<String> =
-        outcome.coverage.skipped.iter().map(|skipped| format!("{}: {}", code(&clip(&skipped.path)), words(&clip(&skipped.reason)))).collect();
+    let skipped: Vec<String> = outcome
+        .coverage
+        .skipped
+        .iter()
+        .map(|skipped| format!("{}: {}", code(&clip(&skipped.path)), words(&clip(&skipped.reason))))
+        .collect();
     let accepted: Vec<String> = outcome
         .findings
         .iter()

@@ -1,6 +1,6 @@
 //! What every machine format says of a finding, worked out once: an outcome in, flat rows out, active ones only, worst first.
 
-use crate::finding::{Finding, Severity};
+use crate::finding::Finding;
 use crate::source::Position;
 use crate::verdict::Outcome;
 

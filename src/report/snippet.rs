@@ -28,14 +28,23 @@ impl Snippet {
         let end = span.end.min(line.end).min(span.start + self.window / 2).max(span.start);
         (span.start, floor(&self.text, end) - span.start).into()
     }
+
+    /// Drawn beside these spans, a span makes no line longer than the window.
+    pub fn fits(&self, span: Span, beside: &[Span]) -> bool {
+        let line = self.lines.line_of(span.start);
+        beside.iter().all(|other| self.lines.line_of(other.start) != line || span.start.abs_diff(other.start) < self.window / 2)
+    }
 }
 
 impl SourceCode for Snippet {
     fn read_span<'a>(&'a self, span: &SourceSpan, _before: usize, _after: usize) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let number = self.lines.line_of(span.offset());
         let line = self.lines.line_span(&self.text, number);
-        let start =
-            if line.len() <= self.window { line.start } else { floor(&self.text, span.offset().saturating_sub(self.window / 4).max(line.start)) };
+        let start = if line.len() <= self.window {
+            line.start
+        } else {
+            floor(&self.text, span.offset().saturating_sub(self.window / 4).max(line.start))
+        };
         let end = floor(&self.text, line.end.min(start + self.window).max(span.offset() + span.len()));
         let column = self.text.get(line.start..start).map_or(0, |skipped| skipped.chars().count());
         let data = self.text.as_bytes().get(start..end).ok_or(MietteError::OutOfBounds)?;

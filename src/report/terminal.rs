@@ -55,7 +55,8 @@ mod tests {
     fn lines_wrap_behind_their_lead_and_steps_hang() {
         let mut out = Vec::new();
         let style = Style { color: false, width: 40 };
-        paragraph("do ", 3, "one two three four five six seven eight nine\n  1. ten eleven twelve thirteen fourteen", style, &mut out).unwrap();
+        paragraph("do ", 3, "one two three four five six seven eight nine\n  1. ten eleven twelve thirteen fourteen", style, &mut out)
+            .unwrap();
         let wanted = "do one two three four five six seven\n   eight nine\n     1. ten eleven twelve thirteen\n        fourteen\n";
         assert_eq!(String::from_utf8(out).unwrap(), wanted);
     }

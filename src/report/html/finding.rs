@@ -1,5 +1,6 @@
 //! The findings of the page: an outcome in, one article a finding out, worst first; past a limit they become lines.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use super::markup::{figure, prose, text, words};
@@ -28,11 +29,13 @@ pub fn anchor(found: &Finding) -> String {
     format!("f-{}", found.fingerprint)
 }
 
-pub fn section(outcome: &Outcome, context: &Context, page: &mut String) {
+/// Writes the section. Returns the fingerprints of the findings that have an anchor.
+pub fn section<'a>(outcome: &'a Outcome, context: &Context, page: &mut String) -> BTreeSet<&'a str> {
     let rows = worst_first(outcome);
     if rows.is_empty() {
-        return;
+        return BTreeSet::new();
     }
+    let mut shown = BTreeSet::new();
     page.push_str("<section id=\"findings\" aria-labelledby=\"h-findings\">\n<h2 id=\"h-findings\">Findings</h2>\n");
     let groups = [(Severity::Block, "Blocking"), (Severity::Warn, "Warnings"), (Severity::Note, "Notes")];
     let mut room = MAX_FULL;
@@ -44,12 +47,14 @@ pub fn section(outcome: &Outcome, context: &Context, page: &mut String) {
         let _ = writeln!(page, "<h3>{title} <span class=\"quiet\">{}</span></h3>", group.len());
         let (full, rest) = group.split_at(room.min(group.len()));
         room -= full.len();
+        shown.extend(full.iter().chain(rest.iter().take(MAX_NAMED)).map(|found| found.fingerprint.as_str()));
         for found in full {
             article(found, outcome, context, page);
         }
         compact(rest, outcome, page);
     }
     page.push_str("</section>\n");
+    shown
 }
 
 /// What no longer fits is named with its place.
@@ -60,7 +65,14 @@ fn compact(rest: &[&Finding], outcome: &Outcome, page: &mut String) {
     let _ = writeln!(page, "<details>\n<summary>{} more, named only</summary>\n<ul class=\"plain\">", rest.len());
     for found in rest.iter().take(MAX_NAMED) {
         let place = format!("{}:{}", found.path, line(outcome, found));
-        let _ = writeln!(page, "<li><code>{}</code> <code>{}</code> {}</li>", text(&found.rule), text(&place), words(&found.message));
+        let _ = writeln!(
+            page,
+            "<li id=\"{}\"><code>{}</code> <code>{}</code> {}</li>",
+            anchor(found),
+            text(&found.rule),
+            text(&place),
+            words(&found.message)
+        );
     }
     if rest.len() > MAX_NAMED {
         let _ = writeln!(page, "<li>and {} more; the JSON report has all</li>", rest.len() - MAX_NAMED);

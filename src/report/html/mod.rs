@@ -27,11 +27,13 @@ pub fn write(outcome: &Outcome, context: &Context, out: &mut dyn Write) -> io::R
     let mut page = String::new();
     head(outcome, &mut page);
     masthead(outcome, &mut page);
-    let timeline = timeline::section(outcome);
+    let mut findings = String::new();
+    let shown = finding::section(outcome, context, &mut findings);
+    let timeline = timeline::section(outcome, &shown);
     navigation(outcome, timeline.is_some(), &mut page);
     page.push_str("<main>\n");
     gates(outcome, &mut page);
-    finding::section(outcome, context, &mut page);
+    page.push_str(&findings);
     page.push_str(timeline.as_deref().unwrap_or_default());
     plan::section(outcome, context, &mut page);
     change(outcome, &mut page);

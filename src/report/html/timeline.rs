@@ -11,12 +11,15 @@ use crate::report::words::{count, severity};
 use crate::schema::effect::{Effect, Lock, LockMode};
 use crate::schema::name::QName;
 use crate::schema::{Timeline, Transaction, TransactionKind};
+use crate::source::Place;
 use crate::verdict::Outcome;
 
 /// Relations that get a lane of their own.
 const MAX_LANES: usize = 5;
 /// Statements that are drawn.
 const MAX_ROWS: usize = 300;
+/// Findings a statement points to.
+const MAX_FINDINGS: usize = 12;
 /// Characters of a statement that are shown.
 const MAX_SQL: usize = 220;
 
@@ -24,6 +27,7 @@ const MAX_SQL: usize = 220;
 struct Row<'a> {
     transaction: Transaction,
     path: &'a str,
+    place: Place,
     line: usize,
     sql: String,
     /// Strongest mode on each relation that somebody else can be waiting for.
@@ -32,8 +36,8 @@ struct Row<'a> {
     findings: Vec<&'a Finding>,
 }
 
-/// `None` when the change brings no statement to draw.
-pub fn section(outcome: &Outcome) -> Option<String> {
+/// `shown` are the findings a row may point to. `None` when the change brings no statement to draw.
+pub fn section(outcome: &Outcome, shown: &BTreeSet<&str>) -> Option<String> {
     let views = steps(&outcome.inspection);
     if views.is_empty() {
         return None;
@@ -49,11 +53,11 @@ pub fn section(outcome: &Outcome) -> Option<String> {
             continue;
         }
         heading(outcome, timeline, &mut page);
-        let rows = rows(outcome, &own);
-        let all = rows.len();
-        for group in groups(&rows[..all.min(MAX_ROWS)]) {
+        let rows = rows(outcome, &own, shown);
+        for group in groups(&rows) {
             table(group, &mut page);
         }
+        let all = own.chunk_by(|one, next| (one.step.migration, one.step.statement) == (next.step.migration, next.step.statement)).count();
         if all > MAX_ROWS {
             let _ = writeln!(page, "<p class=\"quiet\">and {} more</p>", count(all - MAX_ROWS, "statement"));
         }
@@ -75,8 +79,8 @@ fn heading(outcome: &Outcome, timeline: &Timeline, page: &mut String) {
     );
 }
 
-/// One row a top-level statement; what the ops inside it do is added up.
-fn rows<'a>(outcome: &'a Outcome, views: &[&StepView<'a>]) -> Vec<Row<'a>> {
+/// One row a top-level statement, up to a limit; what the ops inside it do is added up.
+fn rows<'a>(outcome: &'a Outcome, views: &[&StepView<'a>], shown: &BTreeSet<&str>) -> Vec<Row<'a>> {
     let sources = &outcome.inspection.sources;
     let mut rows: Vec<Row> = Vec::new();
     let mut last = None;
@@ -84,23 +88,29 @@ fn rows<'a>(outcome: &'a Outcome, views: &[&StepView<'a>]) -> Vec<Row<'a>> {
         let key = (view.step.migration, view.step.statement);
         if last != Some(key) {
             last = Some(key);
-            let place = crate::source::Place { file: view.file, span: view.statement.span };
-            let inside = |found: &&Finding| {
-                found.is_active() && found.place.is_some_and(|at| at.file == view.file && view.statement.span.encloses(at.span))
-            };
+            if rows.len() == MAX_ROWS {
+                break;
+            }
+            let place = Place { file: view.file, span: view.statement.span };
             rows.push(Row {
                 transaction: view.step.transaction,
                 path: sources.path(view.file),
+                place,
                 line: sources.start(place).line,
                 sql: one_statement(sources.snippet(place)),
                 locks: BTreeMap::new(),
                 remarks: Vec::new(),
-                findings: outcome.findings.iter().filter(inside).collect(),
+                findings: Vec::new(),
             });
         }
         if let Some(row) = rows.last_mut() {
             add(row, view.effect());
         }
+    }
+    for row in &mut rows {
+        let inside = |at: Place| at.file == row.place.file && row.place.span.encloses(at.span);
+        let wanted = |found: &&Finding| found.place.is_some_and(inside) && shown.contains(found.fingerprint.as_str());
+        row.findings = outcome.findings.iter().filter(wanted).take(MAX_FINDINGS).collect();
     }
     rows
 }
