@@ -9,5 +9,7 @@ mod postgres_reader;
 mod projects;
 mod readme;
 mod reports;
+mod release;
 mod rules;
+mod scratch;
 mod usage;
