@@ -99,7 +99,7 @@ mod tests {
         let mut sources = SourceMap::default();
         let id = sources.add("a.sql", Side::Head, "one\ntwo three\n\nfour\nfive\nsix seven\n");
         let file = sources.get(id);
-        let lines = excerpt(file, &[(Span::new(8, 13), None), (Span::new(28, 33), Some("here"))]);
+        let lines = excerpt(file, &[(Span::new(8, 13), None), (Span::new(29, 34), Some("here"))]);
         let numbers: Vec<(usize, bool)> = lines.iter().map(|line| (line.number, line.gap)).collect();
         assert_eq!(numbers, [(1, false), (2, false), (5, true), (6, false)]);
         assert_eq!(lines[1].pieces, [("two ", false), ("three", true)]);
