@@ -241,7 +241,9 @@ fn lock_mode(scene: &Scene, action: &TableAction) -> LockMode {
 /// Foreign keys and keys are not inherited; partitions get them all the same.
 fn reaches_heirs(action: &TableAction) -> bool {
     match action {
-        TableAction::AddConstraint { constraint } => matches!(constraint.kind, ConstraintKind::Check { .. } | ConstraintKind::NotNull { .. }),
+        TableAction::AddConstraint { constraint } => {
+            matches!(constraint.kind, ConstraintKind::Check { .. } | ConstraintKind::NotNull { .. })
+        }
         _ => true,
     }
 }
