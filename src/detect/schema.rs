@@ -232,6 +232,7 @@ pub fn type_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>
     each_by_certainty(inspection, rule, out, |view| match view.kind() {
         SchemaOp::AlterType { action, .. } => !matches!(action, AddValue { .. } | RenameValue { .. }),
         SchemaOp::DropType { .. } | SchemaOp::DropDomain { .. } | SchemaOp::AlterDomain { .. } => true,
+        SchemaOp::Irrelevant { object, .. } => !is_role(object),
         _ => false,
     });
 }
@@ -315,8 +316,13 @@ pub fn row_access_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Fi
 
 pub fn privilege_revoked(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     each(inspection, rule, out, |view| {
-        matches!(view.kind(), SchemaOp::Revoke { .. } | SchemaOp::DropOwned { .. } | SchemaOp::Irrelevant { .. })
+        let role = matches!(view.kind(), SchemaOp::Irrelevant { object, .. } if is_role(object));
+        role || matches!(view.kind(), SchemaOp::Revoke { .. } | SchemaOp::DropOwned { .. })
     });
+}
+
+fn is_role(object: &str) -> bool {
+    matches!(object, "role" | "user" | "group")
 }
 
 pub fn namespace_gone(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {

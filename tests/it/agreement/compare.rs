@@ -37,6 +37,11 @@ impl Differences {
         for seen in looks {
             let statement = &migration.up.statements[seen.statement];
             let effects: Vec<&Step> = steps.iter().filter(|step| step.statement == seen.statement).collect();
+            // Text built at run time, in place or in a routine that is called: that it was not read has been said.
+            if any(statement, &|op| matches!(op, SchemaOp::Opaque { .. })) || effects.iter().any(|step| !step.effect.hidden.is_empty()) {
+                held.extend(seen.after.locks.iter());
+                continue;
+            }
             let id = effects.first().map(|step| step.transaction.id);
             if id != transaction {
                 held.clear();
@@ -67,6 +72,10 @@ impl Differences {
             let server = both().filter(|(a, b)| matches!(a.kind.as_str(), "r" | "m") && b.scans > a.scans);
             let mut server: BTreeSet<String> = server.map(|(a, _)| a.full_name()).collect();
             let effects = names(steps, |effect| vec![&effect.scans, &effect.rewrites, &effect.index_builds]);
+            // TRUNCATE rebuilds the indexes of what is empty now.
+            if emptied {
+                server.retain(|name| effects.contains(name));
+            }
             // A required column without a value: the read ends at the first row, which fails the statement.
             if any(statement, &adds_required) {
                 server.retain(|name| effects.contains(name));

@@ -275,7 +275,7 @@ pub fn set_not_null(scene: &mut Scene, key: &QName, name: &Name) {
     }
     for member in scene.family(key) {
         if !proved_not_null(scene, &member, name) {
-            scene.scan(&member, format!("every row is checked for NULL in {name}"));
+            scene.scan_one(&member, format!("every row is checked for NULL in {name}"));
         }
     }
     // Where a CHECK forbids NULL already, writers meet nothing new.

@@ -26,7 +26,9 @@ pub fn add(scene: &mut Scene, key: &QName, written: &Constraint, only: bool) {
                 scene.aborts("a NOT VALID foreign key on a partitioned table needs PostgreSQL 18", Certainty::Always);
             }
             if !unchecked {
-                scene.scan(key, format!("every row is looked up in {}", target.short()));
+                for member in scene.partitions(key) {
+                    scene.scan_one(&member, format!("every row is looked up in {}", target.short()));
+                }
             }
             if !written.not_enforced {
                 let how = format!(
@@ -102,9 +104,7 @@ fn unique(scene: &mut Scene, key: &QName, columns: &[Name], using: Option<&Name>
         }
         None => {
             let what = if primary { "the primary key's index is built" } else { "the unique index is built" };
-            for member in scene.family(key) {
-                scene.build_index(&member, what);
-            }
+            scene.build_index(key, what);
             let how = format!("a write to {} that repeats {} fails", key.short(), list(&columns));
             restricts(scene, key, subject, how, &columns);
             if !scene.is_new(key) {
@@ -118,7 +118,7 @@ fn scan_family(scene: &mut Scene, key: &QName, only: bool, because: impl Into<St
     let because = because.into();
     let members = if only { vec![key.clone()] } else { scene.family(key) };
     for member in members {
-        scene.scan(&member, because.clone());
+        scene.scan_one(&member, because.clone());
     }
 }
 
@@ -153,7 +153,7 @@ pub fn validate(scene: &mut Scene, key: &QName, name: &Name) {
     }
     if !found.validated {
         for member in scene.family(key) {
-            scene.scan(&member, format!("every row is checked against {name}"));
+            scene.scan_one(&member, format!("every row is checked against {name}"));
         }
     }
 }

@@ -7,6 +7,7 @@ mod column;
 mod constraint;
 mod data;
 mod index;
+pub mod irrelevant;
 mod object;
 mod scene;
 mod table;
@@ -78,7 +79,7 @@ fn judge(scene: &mut Scene, op: &SchemaOp) {
         SchemaOp::Vacuum { tables, full, .. } => data::vacuum(scene, tables, *full),
         SchemaOp::Analyze { tables } => data::analyze(scene, tables),
         SchemaOp::Cluster { table, .. } => data::cluster(scene, table.as_ref()),
-        SchemaOp::Irrelevant { verb, object, .. } => data::irrelevant(scene, verb, object),
+        SchemaOp::Irrelevant { verb, object, .. } => irrelevant::judge(scene, verb, object),
         // These change nothing that running statements use: new objects, session settings, transaction control, and bodies
         // whose statements are steps of their own.
         SchemaOp::CreateType { .. }

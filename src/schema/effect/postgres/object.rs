@@ -396,7 +396,7 @@ fn gone(scene: &mut Scene, routine: &RoutineName, why: &str) {
 pub fn create_trigger(scene: &mut Scene, create: &CreateTrigger) {
     let key = scene.resolve(&create.table);
     scene.must_know(&key);
-    for member in scene.family(&key) {
+    for member in scene.partitions(&key) {
         scene.lock(&member, LockMode::ShareRowExclusive);
     }
     if let Some(from) = &create.from_table {

@@ -150,6 +150,7 @@ pub fn alter(scene: &mut Scene, alter: &AlterTable) {
         return;
     }
     scene.must_know(&key);
+    scene.alone = alter.only || !recurses(&alter.action);
     lock_family(scene, &key, alter);
     match &alter.action {
         TableAction::AddColumn { column, if_not_exists } => column::add(scene, &key, column, *if_not_exists),
@@ -210,10 +211,11 @@ pub fn alter(scene: &mut Scene, alter: &AlterTable) {
 fn lock_family(scene: &mut Scene, key: &QName, alter: &AlterTable) {
     let mode = lock_mode(scene, &alter.action);
     scene.lock(key, mode);
-    if alter.only || !recurses(&alter.action) {
+    if scene.alone {
         return;
     }
-    for member in scene.family(key).into_iter().skip(1) {
+    let members = if reaches_heirs(&alter.action) { scene.family(key) } else { scene.partitions(key) };
+    for member in members.into_iter().skip(1) {
         scene.lock_because(&member, mode, format!("it is a partition or heir of {}", key.short()));
     }
 }
@@ -236,6 +238,16 @@ fn lock_mode(scene: &Scene, action: &TableAction) -> LockMode {
     }
 }
 
+/// Foreign keys and keys are not inherited; partitions get them all the same.
+fn reaches_heirs(action: &TableAction) -> bool {
+    match action {
+        TableAction::AddConstraint { constraint } => {
+            matches!(constraint.kind, ConstraintKind::Check { .. } | ConstraintKind::NotNull { .. })
+        }
+        _ => true,
+    }
+}
+
 fn recurses(action: &TableAction) -> bool {
     !matches!(
         action,
@@ -249,6 +261,8 @@ fn recurses(action: &TableAction) -> bool {
             | TableAction::Inherit { .. }
             | TableAction::SetParameters { .. }
             | TableAction::SetTablespace { .. }
+            | TableAction::SetLogged { .. }
+            | TableAction::SetAccessMethod { .. }
             | TableAction::ClusterOn { .. }
             | TableAction::Rule { .. }
     )
