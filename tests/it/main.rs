@@ -1,6 +1,8 @@
 //! All integration tests, one binary.
 
+mod agreement;
 mod cli;
+mod cluster;
 mod flags;
 mod layout;
 mod oracle;
@@ -9,6 +11,7 @@ mod postgres_reader;
 mod projects;
 mod readme;
 mod release;
+mod reports;
 mod rules;
 mod scratch;
 mod usage;
