@@ -10,6 +10,7 @@ pub mod old_code;
 pub mod rollback;
 mod schema;
 pub mod step;
+mod stored_code;
 
 use crate::change::ChangeSet;
 use crate::finding::Finding;

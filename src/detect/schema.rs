@@ -165,18 +165,22 @@ pub fn new_column_required(inspection: &Inspection, rule: &Rule, out: &mut Vec<F
 }
 
 pub fn default_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let first = out.len();
     each_by_certainty(inspection, rule, out, |view| {
         matches!(action(view), Some(TableAction::DropDefault { .. } | TableAction::DropIdentity { .. }))
     });
+    out[first..].iter_mut().for_each(|found| inspection.old_code.settle_writers(found, rule));
 }
 
 pub fn not_null_added(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let first = out.len();
     each_by_certainty(inspection, rule, out, |view| match action(view) {
         // A column of this very rollout is `migration/collapsed-phases`.
         Some(TableAction::SetNotNull { .. }) => view.effect().breaks_writers.iter().all(|found| found.certainty == Certainty::Sometimes),
         Some(TableAction::AddConstraint { constraint }) => matches!(constraint.kind, ConstraintKind::NotNull { .. }),
         _ => false,
     });
+    out[first..].iter_mut().for_each(|found| inspection.old_code.settle_writers(found, rule));
 }
 
 pub fn constraint_restricts_writers(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {

@@ -148,7 +148,13 @@ fn joins(gap: &str) -> bool {
 fn begins_like_sql(text: &str) -> bool {
     let first = text.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
     let length = first.bytes().take_while(u8::is_ascii_alphabetic).count();
-    VERBS.iter().any(|(verb, _)| first[..length].eq_ignore_ascii_case(verb))
+    VERBS.iter().any(|(verb, _)| first[..length].eq_ignore_ascii_case(verb)) && !is_prose(&first[..length], first)
+}
+
+/// `Select your email from users`: a capital begins it, and nothing in it is what only SQL has.
+fn is_prose(verb: &str, text: &str) -> bool {
+    let capital = verb.starts_with(|c: char| c.is_ascii_uppercase()) && verb.bytes().skip(1).all(|b| b.is_ascii_lowercase());
+    capital && !text.contains(['*', '=', '(', ';', '$', '?', '"', '`', '_', '<'])
 }
 
 pub fn statements(text: &str) -> Vec<Statement> {
@@ -270,6 +276,13 @@ mod tests {
         assert_eq!(all[1].verb, Verb::Update);
         let (start, end) = all[1].set.unwrap();
         assert!(end > start);
+    }
+
+    #[test]
+    fn prose_is_not_sql() {
+        assert!(!begins_like_sql("Select your email from users to go on"));
+        assert!(begins_like_sql("Select Email From Users Where Id = @id"));
+        assert!(begins_like_sql("select email from users"));
     }
 
     #[test]
