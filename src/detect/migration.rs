@@ -8,7 +8,7 @@ use crate::read::migration::Wrapping;
 use crate::rule::Rule;
 use crate::schema::TransactionKind;
 use crate::schema::effect::Certainty;
-use crate::schema::op::{OpaqueReason, SchemaOp, TableAction, TransactionOp, TypeAction};
+use crate::schema::op::{OpaqueReason, SchemaOp, TransactionOp, TypeAction};
 
 /// Detectors by the name a rule file gives.
 pub const DETECTORS: &[(&str, Detector)] = &[
@@ -20,7 +20,6 @@ pub const DETECTORS: &[(&str, Detector)] = &[
     ("migration.dynamic_sql", dynamic_sql),
     ("migration.nested_transaction", nested_transaction),
     ("migration.enum_value_used_early", enum_value_used_early),
-    ("migration.collapsed_phases", collapsed_phases),
 ];
 
 fn statement(view: &StepView, inspection: &Inspection) -> Subject {
@@ -189,34 +188,5 @@ impl<'a> StepView<'a> {
     /// The text of the whole statement.
     fn op_text(&self, inspection: &'a Inspection) -> &'a str {
         self.statement.span.text(inspection.sources.text(self.file))
-    }
-}
-
-/// A column added, filled and required, or added and dropped, in one rollout: phases that need a rollout each.
-pub fn collapsed_phases(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
-    let views = steps(inspection);
-    for (at, view) in views.iter().enumerate() {
-        let SchemaOp::AlterTable(alter) = view.kind() else { continue };
-        let TableAction::SetNotNull { column } = &alter.action else { continue };
-        if view.effect().breaks_writers.iter().all(|broken| broken.certainty != Certainty::Always) {
-            continue;
-        }
-        let adds = |earlier: &&StepView| match earlier.kind() {
-            SchemaOp::AlterTable(old) => {
-                old.table == alter.table && matches!(&old.action, TableAction::AddColumn { column: added, .. } if added.name == *column)
-            }
-            _ => false,
-        };
-        let Some(added) = views[..at].iter().find(adds) else { continue };
-        let message = format!(
-            "Column {column} of {} is added and made required in one rollout. The deployed code does not know the column, so each of its INSERTs fails from here on.",
-            alter.table
-        );
-        let subject = Subject { kind: SubjectKind::Column, table: Some(alter.table.to_string()), name: column.text.clone() };
-        let vars = [("table", alter.table.to_string()), ("column", column.text.clone())];
-        let mut found = finding(inspection, rule, view, subject, message, &vars);
-        found.effects = [EffectKind::BreaksOldWriters].into();
-        found.labels.push(label(added, "added here, in the same rollout"));
-        out.push(found);
     }
 }

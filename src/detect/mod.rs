@@ -7,6 +7,7 @@ mod history;
 mod lock;
 mod migration;
 pub mod old_code;
+mod phases;
 pub mod rollback;
 mod schema;
 pub mod step;
@@ -59,6 +60,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     schema::DETECTORS,
     lock::DETECTORS,
     migration::DETECTORS,
+    phases::DETECTORS,
     history::DETECTORS,
     rollback::DETECTORS,
     evidence::DETECTORS,

@@ -193,12 +193,17 @@ fn statement(tokens: &[Token]) -> Option<Statement> {
             let before = &tokens[i - 1];
             if before.word == "." && i > 1 {
                 statement.stars.push(Star { qualifier: Some(tokens[i - 2].word.to_owned()), at: token.start });
-            } else if ["select", "distinct", "all", ","].iter().any(|word| before.is(word)) {
+            } else if ["select", "distinct", "all", ","].iter().any(|word| before.is(word)) && !only_asks_whether(&tokens[..i]) {
                 statement.stars.push(Star { qualifier: None, at: token.start });
             }
         }
     }
     Some(statement)
+}
+
+/// `EXISTS (SELECT *`: no column is read.
+fn only_asks_whether(before: &[Token]) -> bool {
+    matches!(before, [.., exists, open, select] if exists.is("exists") && open.word == "(" && select.is("select"))
 }
 
 /// The names after FROM, JOIN, INTO, UPDATE: `a.users u, orders AS o`.
@@ -288,10 +293,11 @@ mod tests {
     #[test]
     fn inserts_list_their_columns() {
         let all = statements(
-            "INSERT INTO \\\"users\\\" (id, \"Email\") VALUES ($1, 'x'); insert into users values (1); select count(*) from users",
+            "INSERT INTO \\\"users\\\" (id, \"Email\") VALUES ($1, 'x'); insert into users values (1); select count(*) from users; select 1 where exists (select * from users)",
         );
         assert_eq!(all[0].inserts[0].columns.as_deref(), Some(&["id".to_owned(), "email".to_owned()][..]));
         assert_eq!(all[1].inserts[0].columns, None);
         assert!(all[2].stars.is_empty());
+        assert!(all[3].stars.is_empty());
     }
 }
