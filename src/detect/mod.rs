@@ -8,6 +8,7 @@ mod lock;
 mod migration;
 pub mod old_code;
 mod phases;
+mod renames;
 pub mod rollback;
 mod schema;
 pub mod step;

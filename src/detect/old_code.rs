@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::Inspection;
-use super::step::steps;
+use super::renames::Names;
+use super::step::{op_of, steps};
 use super::stored_code;
 use crate::change::{Revision, Snapshot};
 use crate::error::{Error, PolicyError};
 use crate::finding::{Evidence, EvidenceKind, Finding, Severity, Subject, SubjectKind};
-use crate::read::migration::Unit;
+use crate::read::Facts;
 use crate::report::escape::one_line;
-use crate::rule::Rule;
 use crate::schema::Timeline;
 use crate::schema::effect::{Break, Certainty, Effect};
 use crate::settings::{POLICY_FILE, Settings};
@@ -33,26 +33,34 @@ pub struct OldCode {
 pub fn search(
     base: &Snapshot,
     revision: &Revision,
-    units: &[Unit],
+    facts: &Facts,
     timelines: &[Timeline],
     settings: &Settings,
     sources: &SourceMap,
 ) -> Result<OldCode, Error> {
     let mut ids: BTreeMap<(Subject, Interest), usize> = BTreeMap::new();
-    let mut targets = Vec::new();
-    for (broken, interest) in timelines.iter().flat_map(|timeline| &timeline.steps).flat_map(|step| breaks(&step.effect)) {
-        let key = (broken.subject.clone(), interest);
-        if !ids.contains_key(&key)
-            && let Some(target) = target(targets.len(), broken, interest)
-        {
-            ids.insert(key, target.id);
-            targets.push(target);
+    let mut targets: Vec<Target> = Vec::new();
+    for timeline in timelines {
+        let mut names = Names::default();
+        for step in &timeline.steps {
+            for (broken, interest) in breaks(&step.effect) {
+                let key = (broken.subject.clone(), interest);
+                if !ids.contains_key(&key)
+                    && let Some(target) = target(targets.len(), &names.at_base(&broken.subject), interest)
+                {
+                    ids.insert(key, target.id);
+                    targets.push(target);
+                }
+            }
+            if let Some(op) = op_of(&facts.head_units[timeline.unit], step) {
+                names.follow(&op.kind, &step.before);
+            }
         }
     }
     if targets.is_empty() {
         return Ok(OldCode::default());
     }
-    let roots: Vec<String> = units.iter().map(|unit| unit.root.clone()).collect();
+    let roots: Vec<String> = facts.base_units.iter().map(|unit| unit.root.clone()).collect();
     let options = Options::new(&settings.policy.usage.exclude, &roots).map_err(|problem| PolicyError {
         path: POLICY_FILE.to_owned(),
         position: None,
@@ -60,7 +68,7 @@ pub fn search(
         help: None,
     })?;
     let mut usage = usage::search(base, &targets, &options)?;
-    stored_code::add(&mut usage, &targets, timelines, units, sources);
+    stored_code::add(&mut usage, &targets, timelines, &facts.base_units, sources);
     let blind = blind(revision, &usage, settings);
     Ok(OldCode { ids, usage, blind })
 }
@@ -73,15 +81,15 @@ fn breaks(effect: &Effect) -> impl Iterator<Item = (&Break, Interest)> {
     readers.chain(effect.breaks_writers.iter().map(move |broken| (broken, interest))).filter(move |(broken, _)| sought(broken))
 }
 
-fn target(id: usize, broken: &Break, interest: Interest) -> Option<Target> {
+fn target(id: usize, subject: &Subject, interest: Interest) -> Option<Target> {
     let bare = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
-    let subject = &broken.subject;
     let kind = match subject.kind {
         SubjectKind::Column => TargetKind::Column,
         SubjectKind::Table => TargetKind::Table,
         SubjectKind::EnumValue => TargetKind::EnumValue,
         SubjectKind::View => TargetKind::View,
-        SubjectKind::Routine | SubjectKind::Type => TargetKind::Routine,
+        SubjectKind::Routine => TargetKind::Routine,
+        SubjectKind::Type => TargetKind::Type,
         _ => return None,
     };
     let interest = if kind == TargetKind::Column { interest } else { Interest::AnyReference };
@@ -132,20 +140,19 @@ impl OldCode {
         list(finding, &strong);
     }
 
-    /// Settles a column that became required by the deployed code's writers: one that leaves it out blocks, whoever else fills it.
-    pub fn settle_writers(&self, finding: &mut Finding, rule: &Rule) {
-        let Some((_, found)) = self.found(&finding.subject, Interest::WritersOmitting) else { return };
+    /// Lists the deployed code's writers of a column that became required, and says whether one leaves it out.
+    pub fn settle_writers(&self, finding: &mut Finding) -> bool {
+        let Some((_, found)) = self.found(&finding.subject, Interest::WritersOmitting) else { return false };
         let (omit, fill): (Vec<&Reference>, Vec<&Reference>) = found.into_iter().partition(|reference| reference.grade >= Grade::Likely);
         if !omit.is_empty() {
-            finding.severity = rule.severity;
             finding.message.push_str(&format!(" The deployed code leaves it out in {}.", places(omit.len())));
             list(finding, &omit);
         } else if !fill.is_empty() {
-            finding
-                .message
-                .push_str(&format!(" The writers that were found name it, in {}; look whether they can store NULL.", places(fill.len())));
+            let message = format!(" The writers that were found name it, in {}; look whether they can store NULL.", places(fill.len()));
+            finding.message.push_str(&message);
             list(finding, &fill);
         }
+        !omit.is_empty()
     }
 
     fn unused(&self, finding: &mut Finding, possible: &[&Reference]) {

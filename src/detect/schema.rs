@@ -7,6 +7,7 @@ use super::{Detector, Inspection};
 use crate::finding::{EffectKind, Finding, Severity};
 use crate::rule::Rule;
 use crate::schema::effect::{Break, Certainty, Subject};
+use crate::schema::name::Name;
 use crate::schema::op::{ConstraintKind, RoutineName, SchemaOp, TableAction};
 
 /// Detectors by the name a rule file gives.
@@ -166,10 +167,35 @@ pub fn new_column_required(inspection: &Inspection, rule: &Rule, out: &mut Vec<F
 
 pub fn default_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     let first = out.len();
-    each_by_certainty(inspection, rule, out, |view| {
-        matches!(action(view), Some(TableAction::DropDefault { .. } | TableAction::DropIdentity { .. }))
+    let views = steps(inspection);
+    // A change of type drops the default and sets it again: nobody sees what is between.
+    let given_again = |view: &StepView, gone: &Name| {
+        views.iter().any(|later| match action(later) {
+            Some(TableAction::SetDefault { column, default }) => {
+                column == gone
+                    && !default.is_null
+                    && later.same_transaction(view)
+                    && later.step.statement > view.step.statement
+                    && same_table(view, later)
+            }
+            _ => false,
+        })
+    };
+    each_by_certainty(inspection, rule, out, |view| match action(view) {
+        Some(TableAction::DropDefault { column }) => !given_again(view, column),
+        Some(TableAction::DropIdentity { .. }) => true,
+        _ => false,
     });
-    out[first..].iter_mut().for_each(|found| inspection.old_code.settle_writers(found, rule));
+    for found in &mut out[first..] {
+        inspection.old_code.settle_writers(found);
+    }
+}
+
+fn same_table(one: &StepView, other: &StepView) -> bool {
+    match (one.kind(), other.kind()) {
+        (SchemaOp::AlterTable(one), SchemaOp::AlterTable(other)) => one.table == other.table,
+        _ => false,
+    }
 }
 
 pub fn not_null_added(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
@@ -180,7 +206,11 @@ pub fn not_null_added(inspection: &Inspection, rule: &Rule, out: &mut Vec<Findin
         Some(TableAction::AddConstraint { constraint }) => matches!(constraint.kind, ConstraintKind::NotNull { .. }),
         _ => false,
     });
-    out[first..].iter_mut().for_each(|found| inspection.old_code.settle_writers(found, rule));
+    for found in &mut out[first..] {
+        if inspection.old_code.settle_writers(found) {
+            found.severity = rule.severity;
+        }
+    }
 }
 
 pub fn constraint_restricts_writers(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {

@@ -36,7 +36,7 @@ fn uses(routine: &Routine, target: &Target) -> bool {
     match target.kind {
         TargetKind::Table | TargetKind::View => relation(&target.name),
         TargetKind::Column => target.table.as_deref().is_some_and(relation) && routine.columns.contains(&target.name),
-        TargetKind::EnumValue | TargetKind::Routine | TargetKind::Flag => false,
+        TargetKind::EnumValue | TargetKind::Routine | TargetKind::Type | TargetKind::Flag => false,
     }
 }
 

@@ -60,7 +60,7 @@ fn declarations(scan: &Scan, rules: &Compiled, layout: Layout) -> Vec<Block> {
     let Some(declaration) = &rules.declaration else { return blocks };
     let mut previous_end = 0;
     for capture in declaration.captures_iter(&scan.code) {
-        let (Some(whole), Some(name)) = (capture.get(0), capture.name("name")) else { continue };
+        let (Some(whole), Some(name)) = (capture.get(0), capture.name("name").or_else(|| capture.name("alias"))) else { continue };
         let at = name.start();
         let Some(end) = block_end(&scan.code, whole.start(), whole.end(), layout) else { continue };
         let start = annotations_start(&scan.code, whole.start(), previous_end);

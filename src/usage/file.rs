@@ -62,7 +62,7 @@ fn look(entry: &Entry, bytes: &[u8], language: usize, class: FileClass, search: 
     if bytes.starts_with(b"version https://git-lfs.github.com/spec/") {
         return unread(searched, entry, "it is kept in Git LFS".to_owned());
     }
-    let Some(bytes) = as_ascii_superset(bytes) else { return unread(searched, entry, "it is binary (has NUL bytes)".to_owned()) };
+    let bytes = as_ascii_superset(bytes);
     searched.files += 1;
     searched.bytes += bytes.len() as u64;
     *searched.languages.entry(LANGUAGES[language].name).or_insert(0) += 1;
@@ -75,18 +75,18 @@ fn look(entry: &Entry, bytes: &[u8], language: usize, class: FileClass, search: 
     grade::references(search.plan, search.targets, &entry.path, &text, language, class)
 }
 
-/// Text in an encoding that has ASCII in it, UTF-16 turned into UTF-8; `None` for what is no text.
-fn as_ascii_superset(bytes: &[u8]) -> Option<Cow<'_, [u8]>> {
+/// Text in an encoding that has ASCII in it. UTF-16 is turned into UTF-8, by its mark or, without one, by leaving out the NUL bytes:
+/// so even in a binary file a name that is there is found.
+fn as_ascii_superset(bytes: &[u8]) -> Cow<'_, [u8]> {
     let utf16 = |read: fn([u8; 2]) -> u16| {
         let units = bytes[2..].chunks_exact(2).map(|pair| read([pair[0], pair[1]]));
         char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>()
     };
     match bytes {
-        [0xFF, 0xFE, ..] => Some(Cow::Owned(utf16(u16::from_le_bytes).into_bytes())),
-        [0xFE, 0xFF, ..] => Some(Cow::Owned(utf16(u16::from_be_bytes).into_bytes())),
-        // As git tells binary files from text.
-        _ if bytes[..bytes.len().min(8000)].contains(&0) => None,
-        _ => Some(Cow::Borrowed(bytes)),
+        [0xFF, 0xFE, ..] => Cow::Owned(utf16(u16::from_le_bytes).into_bytes()),
+        [0xFE, 0xFF, ..] => Cow::Owned(utf16(u16::from_be_bytes).into_bytes()),
+        _ if bytes.contains(&0) => Cow::Owned(bytes.iter().copied().filter(|byte| *byte != 0).collect()),
+        _ => Cow::Borrowed(bytes),
     }
 }
 
@@ -96,9 +96,9 @@ mod tests {
 
     #[test]
     fn encodings_are_told_apart() {
-        assert_eq!(as_ascii_superset(b"\xFF\xFEa\0b\0").as_deref(), Some(&b"ab"[..]));
-        assert_eq!(as_ascii_superset(b"\xFE\xFF\0a\0b").as_deref(), Some(&b"ab"[..]));
-        assert_eq!(as_ascii_superset(b"caf\xE9").as_deref(), Some(&b"caf\xE9"[..]));
-        assert_eq!(as_ascii_superset(b"a\0b"), None);
+        assert_eq!(*as_ascii_superset(b"\xFF\xFEa\0b\0"), *b"ab");
+        assert_eq!(*as_ascii_superset(b"\xFE\xFF\0a\0b"), *b"ab");
+        assert_eq!(*as_ascii_superset(b"caf\xE9"), *b"caf\xE9");
+        assert_eq!(*as_ascii_superset(b"a\0b\0"), *b"ab");
     }
 }

@@ -31,6 +31,7 @@ pub enum TargetKind {
     EnumValue,
     View,
     Routine,
+    Type,
     Flag,
 }
 
@@ -198,7 +199,7 @@ pub fn search(tree: &Snapshot, targets: &[Target], options: &Options) -> Result<
         Ok(())
     };
     std::thread::scope(|scope| {
-        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(&work)).collect();
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         handles.into_iter().try_for_each(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })?;
     let mut usage = usage.into_inner().unwrap_or_else(PoisonError::into_inner);

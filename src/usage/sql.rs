@@ -1,5 +1,9 @@
 //! Reads SQL loosely, as it stands in strings of code: a text in, its statements with their tables, stars and INSERT column lists out.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::scan::{Kind, Region};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,6 +161,20 @@ fn is_prose(verb: &str, text: &str) -> bool {
     capital && !text.contains(['*', '=', '(', ';', '$', '?', '"', '`', '_', '<'])
 }
 
+/// Files of queries name each one in a comment and need no semicolon: `-- name: find_user`, `-- BLOCK find_user`. The name becomes one.
+pub fn cut_at_names(text: &str, uncommented: &str) -> String {
+    static NAME: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?m)^[ \t]*--[ \t]*(?::?name\b|BLOCK\b)").expect("a constant pattern"));
+    let mut cut = uncommented.to_owned();
+    for found in NAME.find_iter(text) {
+        let at = found.start() + found.as_str().len() - found.as_str().trim_start().len();
+        // The comment is blanked already, so the byte is a blank of its own.
+        if cut.as_bytes().get(at) == Some(&b' ') {
+            cut.replace_range(at..=at, ";");
+        }
+    }
+    cut
+}
+
 pub fn statements(text: &str) -> Vec<Statement> {
     let tokens = tokens(text);
     tokens.split(|token| token.word == ";").filter(|tokens| !tokens.is_empty()).filter_map(|tokens| statement(tokens)).collect()
@@ -281,6 +299,17 @@ mod tests {
         assert_eq!(all[1].verb, Verb::Update);
         let (start, end) = all[1].set.unwrap();
         assert!(end > start);
+    }
+
+    #[test]
+    fn named_queries_are_statements_of_their_own() {
+        let text = "-- BLOCK a\nselect * from users\n\n-- name: b\nselect 1 from pets";
+        let blank: String = text
+            .lines()
+            .map(|line| if line.starts_with("--") { " ".repeat(line.len()) } else { line.to_owned() })
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert_eq!(statements(&cut_at_names(text, &blank)).len(), 2);
     }
 
     #[test]

@@ -129,6 +129,8 @@ fn activerecord_and_select_star_read_every_column() {
     assert_eq!(column("a.rb", "class User < ApplicationRecord\nend\n"), Some(Grade::Likely));
     assert_eq!(column("a.go", "db.Select(&us, \"SELECT * FROM users\")\n"), Some(Grade::Likely));
     assert_eq!(column("a.go", "db.Select(&us, \"SELECT count(*) FROM users\")\n"), None);
+    assert_eq!(column("a.js", "const u = await db.query('SELECT * FROM users');\n"), Some(Grade::Possible));
+    assert_eq!(column("a.sql", "-- name: one\nSELECT 1 FROM users\n\n-- name: two\nSELECT * FROM pets\n"), None);
     assert_eq!(column("a.go", "db.Select(&us, \"SELECT o.* FROM users u JOIN orders o ON true\")\n"), None);
 }
 
@@ -206,10 +208,12 @@ fn imports_are_only_the_bare_word() {
 #[test]
 fn code_that_cannot_be_read_is_said_and_odd_encodings_are_read() {
     let target = || target(TargetKind::Column, Some("users"), "nick_name", Interest::AnyReference);
-    let usage =
-        run(&[("a.rb", "x = 1\0"), ("b.rb", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n"), ("c.png", "\0")], target());
+    let usage = run(
+        &[("a.rb", "x = 1\0user\0s.n\0ick_name"), ("b.rb", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n"), ("c.png", "\0")],
+        target(),
+    );
     let unread: Vec<&str> = usage.searched.unread.iter().map(|unread| unread.path.as_str()).collect();
-    assert_eq!((unread, usage.searched.files), (vec!["a.rb", "b.rb"], 0));
+    assert_eq!((unread, usage.searched.files, usage.references.len()), (vec!["b.rb"], 1, 1));
     let bytes = |bytes: &[u8]| {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("a.php"), bytes).unwrap();
@@ -234,6 +238,10 @@ fn enum_values_functions_and_flags() {
     let routine = || target(TargetKind::Routine, None, "next_invoice", Interest::AnyReference);
     assert_eq!(grade("db.query('select next_invoice($1)')\n", routine()), Some(Grade::Certain));
     assert_eq!(grade("db.rpc('next_invoice')\n", routine()), Some(Grade::Likely));
+    assert_eq!(grade("const column = 'nextInvoice';\n", routine()), Some(Grade::Possible));
+    let mood = || target(TargetKind::Type, None, "mood", Interest::AnyReference);
+    assert_eq!(grade("db.query('select $1::mood')\n", mood()), Some(Grade::Certain));
+    assert_eq!(grade("export const mood = pgEnum('mood', ['ok']);\n", mood()), Some(Grade::Likely));
     let flag = target(TargetKind::Flag, None, "new-checkout", Interest::AnyReference);
     assert_eq!(grade("if (client.enabled('new-checkout')) {}\n", flag), Some(Grade::Certain));
 }

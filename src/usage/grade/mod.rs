@@ -51,9 +51,10 @@ pub fn references(plan: &Plan, targets: &[Target], path: &str, text: &str, langu
             (TargetKind::Column, Interest::AnyReference) => column::any(&file, target, want),
             (TargetKind::Table | TargetKind::View, _) => other::table(&file, target, want),
             (TargetKind::EnumValue, _) => other::enum_value(&file, target, want),
-            (TargetKind::Routine | TargetKind::Flag, _) => other::named(&file, target, want),
+            (TargetKind::Routine | TargetKind::Type | TargetKind::Flag, _) => other::named(&file, target, want),
         };
-        found.sort_by_key(|found| (found.at, std::cmp::Reverse(found.grade)));
+        // The strongest of each line.
+        found.sort_by_key(|found| (lines.line_of(found.at), std::cmp::Reverse(found.grade), found.at));
         found.dedup_by_key(|found| lines.line_of(found.at));
         all.extend(found.into_iter().map(|found| reference(want.id, path, text, &lines, class, found)));
     }
@@ -77,7 +78,8 @@ fn reference(target: usize, path: &str, text: &str, lines: &LineIndex, class: Fi
 }
 
 fn statements(text: &str, scan: &Scan, language: usize) -> Vec<Statement> {
-    let groups = if LANGUAGES[language].sql { vec![(0, scan.uncommented.clone())] } else { sql::groups(text, &scan.regions) };
+    let groups =
+        if LANGUAGES[language].sql { vec![(0, sql::cut_at_names(text, &scan.uncommented))] } else { sql::groups(text, &scan.regions) };
     let mut all = Vec::new();
     for (offset, joined) in groups {
         for mut statement in sql::statements(&joined) {

@@ -72,24 +72,29 @@ pub fn enum_value(file: &File, target: &Prepared, want: &Target) -> Vec<Found> {
     found.collect()
 }
 
-/// Functions of the database and flags: called in SQL, or named by a whole string.
+/// Functions and types of the database, and flags: called or cast to in SQL, or named by a whole string.
 pub fn named(file: &File, target: &Prepared, want: &Target) -> Vec<Found> {
-    let words = [target.name];
-    let found = file.hits_of(&words).map(|hit| {
-        let statement = file.statement_at(hit.start);
+    let flag = want.kind == TargetKind::Flag;
+    let weigh = |hit: &Hit| {
+        let statement = file.statement_at(hit.start).filter(|statement| statement.verb != Verb::Define);
         let called = file.text[hit.end..].trim_start_matches('"').trim_start().starts_with('(');
-        let quoted = file.scan.region(hit.start).is_some();
-        let (grade, why) = match statement {
-            Some(statement) if statement.verb != Verb::Define && (called || statement.verb == Verb::Call) => {
-                (Grade::Certain, "called in SQL")
-            }
-            _ if want.kind == TargetKind::Flag && quoted && file.stands_alone(hit) => (Grade::Certain, "names the flag"),
-            _ if quoted && file.stands_alone(hit) => (Grade::Likely, "a string that is exactly the name"),
-            _ if want.kind == TargetKind::Flag || (called && file.receiver(hit.start).is_some()) => {
+        let exact = file.scan.region(hit.start).is_some() && file.stands_alone(hit);
+        // The database knows them by their own spelling only.
+        let spelled = file.text[hit.start..hit.end].eq_ignore_ascii_case(&want.name);
+        match statement {
+            Some(_) if want.kind == TargetKind::Type && spelled => (Grade::Certain, "a type in SQL"),
+            Some(statement) if called || statement.verb == Verb::Call => (Grade::Certain, "called in SQL"),
+            _ if flag && exact => (Grade::Certain, "names the flag"),
+            _ if exact && spelled => (Grade::Likely, "a string that is exactly the name"),
+            _ if flag || (called && want.kind == TargetKind::Routine && file.receiver(hit.start).is_some()) => {
                 (Grade::Likely, "a member of this name")
             }
             _ => (Grade::Possible, "the bare word"),
-        };
+        }
+    };
+    let words = [target.name];
+    let found = file.hits_of(&words).map(|hit| {
+        let (grade, why) = weigh(hit);
         Found { grade, access: Access::Unknown, at: hit.start, sql: LANGUAGES[file.language].sql, why: why.to_owned() }
     });
     found.collect()

@@ -59,7 +59,7 @@ pub struct Language {
     pub regex_literals: bool,
     pub char_literals: bool,
     pub layout: Layout,
-    /// Group `name`: a class, struct or module.
+    /// Group `name` (or `alias`): a class, struct or module.
     pub declaration: Option<&'static str>,
     /// In the head or body of a class: it is mapped to a table by its name.
     pub marker: Option<&'static str>,

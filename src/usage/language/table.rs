@@ -172,7 +172,9 @@ pub const LANGUAGES: &[Language] = &[
         strings: &[DOUBLE, SINGLE, quote("`", "`", true, true)],
         regex_literals: true,
         layout: Layout::Braces,
-        declaration: Some(r"\b(?:class|interface|type|enum)\s+(?P<name>[A-Z]\w*)"),
+        declaration: Some(
+            r"(?m)(?:\b(?:class|interface|enum)\s+(?P<name>[A-Z]\w*)|^\s*(?:export\s+)?(?:declare\s+)?type\s+(?P<alias>[A-Z]\w*)\s*(?:<[^=]*>)?\s*=)",
+        ),
         marker: Some(r"@Entity\b|@Table\b|\bextends\s+(?:\w+\.)?(?:Model|BaseEntity|BaseModel)\b|@Column\b"),
         mappings: SCRIPT_MAPPINGS,
         unmapped: Some(r"\bpersist:\s*false|\bDataTypes\.VIRTUAL\b"),
@@ -285,7 +287,7 @@ pub const LANGUAGES: &[Language] = &[
         line_comments: &["//"],
         strings: &[DOUBLE],
         layout: Layout::Braces,
-        declaration: Some(r"(?m)^\s*(?:model|view|enum|type)\s+(?P<name>\w+)"),
+        declaration: Some(r"(?m)^\s*(?:model|view|enum|type)\s+(?P<name>\w+)\s*\{"),
         marker: Some(r"(?m)^\s*(?:model|view|enum)\s"),
         mappings: &[map(r#"@@map\(\s*(?:name:\s*)?"(?P<table>\w+)""#, Place::Inside)],
         unmapped: Some(r"(?:^|\s)@ignore\b"),
@@ -297,6 +299,7 @@ pub const LANGUAGES: &[Language] = &[
         line_comments: &["--"],
         block_comments: C_BLOCK,
         sql: true,
+        dynamic_rows: true,
         code: false,
         ..PLAIN
     },
