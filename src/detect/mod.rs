@@ -11,6 +11,7 @@ mod phases;
 mod renames;
 pub mod rollback;
 mod schema;
+mod sought;
 pub mod step;
 mod stored_code;
 

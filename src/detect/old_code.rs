@@ -3,19 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::Inspection;
-use super::renames::Names;
-use super::step::{op_of, steps};
+use super::sought::{self, Sought};
+use super::step::steps;
 use super::stored_code;
 use crate::change::{Revision, Snapshot};
 use crate::error::{Error, PolicyError};
-use crate::finding::{Evidence, EvidenceKind, Finding, Severity, Subject, SubjectKind};
+use crate::finding::{Evidence, EvidenceKind, Finding, Severity, Subject};
 use crate::read::Facts;
 use crate::report::escape::one_line;
 use crate::schema::Timeline;
-use crate::schema::effect::{Break, Certainty, Effect};
 use crate::settings::{POLICY_FILE, Settings};
 use crate::source::SourceMap;
-use crate::usage::{self, Grade, Interest, Options, Reference, Target, TargetKind, Usage};
+use crate::usage::{self, Grade, Interest, Options, Reference, Usage};
 
 /// Places listed under one finding.
 const MAX_LISTED: usize = 8;
@@ -38,25 +37,7 @@ pub fn search(
     settings: &Settings,
     sources: &SourceMap,
 ) -> Result<OldCode, Error> {
-    let mut ids: BTreeMap<(Subject, Interest), usize> = BTreeMap::new();
-    let mut targets: Vec<Target> = Vec::new();
-    for timeline in timelines {
-        let mut names = Names::default();
-        for step in &timeline.steps {
-            for (broken, interest) in breaks(&step.effect) {
-                let key = (broken.subject.clone(), interest);
-                if !ids.contains_key(&key)
-                    && let Some(target) = target(targets.len(), &names.at_base(&broken.subject), interest)
-                {
-                    ids.insert(key, target.id);
-                    targets.push(target);
-                }
-            }
-            if let Some(op) = op_of(&facts.head_units[timeline.unit], step) {
-                names.follow(&op.kind, &step.before);
-            }
-        }
-    }
+    let Sought { ids, targets } = sought::collect(facts, timelines);
     if targets.is_empty() {
         return Ok(OldCode::default());
     }
@@ -68,39 +49,17 @@ pub fn search(
         help: None,
     })?;
     let mut usage = usage::search(base, &targets, &options)?;
-    stored_code::add(&mut usage, &targets, timelines, &facts.base_units, sources);
+    stored_code::add(&mut usage, &targets, timelines, facts, sources);
     let blind = blind(revision, &usage, settings);
     Ok(OldCode { ids, usage, blind })
-}
-
-/// What an op breaks that code can be searched for, and which code it breaks. What may break only for some columns counts: the code tells.
-fn breaks(effect: &Effect) -> impl Iterator<Item = (&Break, Interest)> {
-    let sought = |broken: &&Break| broken.certainty == Certainty::Always || broken.subject.kind == SubjectKind::Column;
-    let readers = effect.breaks_readers.iter().map(|broken| (broken, Interest::AnyReference));
-    let interest = if effect.breaks_readers.is_empty() { Interest::WritersOmitting } else { Interest::AnyReference };
-    readers.chain(effect.breaks_writers.iter().map(move |broken| (broken, interest))).filter(move |(broken, _)| sought(broken))
-}
-
-fn target(id: usize, subject: &Subject, interest: Interest) -> Option<Target> {
-    let bare = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
-    let kind = match subject.kind {
-        SubjectKind::Column => TargetKind::Column,
-        SubjectKind::Table => TargetKind::Table,
-        SubjectKind::EnumValue => TargetKind::EnumValue,
-        SubjectKind::View => TargetKind::View,
-        SubjectKind::Routine => TargetKind::Routine,
-        SubjectKind::Type => TargetKind::Type,
-        _ => return None,
-    };
-    let interest = if kind == TargetKind::Column { interest } else { Interest::AnyReference };
-    let name = if kind == TargetKind::EnumValue { subject.name.clone() } else { bare(&subject.name) };
-    Some(Target { id, kind, table: subject.table.as_deref().map(bare), name, interest })
 }
 
 /// Why a search that finds nothing proves nothing.
 fn blind(revision: &Revision, usage: &Usage, settings: &Settings) -> Option<String> {
     if !settings.policy.usage.other_services.is_empty() {
-        return Some(format!("{} use the same database (holdshort.yaml)", settings.policy.usage.other_services.join(", ")));
+        let services = &settings.policy.usage.other_services;
+        let verb = if services.len() == 1 { "uses" } else { "use" };
+        return Some(format!("{} {verb} the same database ({POLICY_FILE})", services.join(", ")));
     }
     if *revision == Revision::Empty {
         return Some("there is no deployed revision to search".to_owned());
@@ -141,8 +100,8 @@ impl OldCode {
     }
 
     /// Lists the deployed code's writers of a column that became required, and says whether one leaves it out.
-    pub fn settle_writers(&self, finding: &mut Finding) -> bool {
-        let Some((_, found)) = self.found(&finding.subject, Interest::WritersOmitting) else { return false };
+    pub fn settle_writers(&self, finding: &mut Finding, column: &Subject) -> bool {
+        let Some((_, found)) = self.found(column, Interest::WritersOmitting) else { return false };
         let (omit, fill): (Vec<&Reference>, Vec<&Reference>) = found.into_iter().partition(|reference| reference.grade >= Grade::Likely);
         if !omit.is_empty() {
             finding.message.push_str(&format!(" The deployed code leaves it out in {}.", places(omit.len())));
@@ -160,8 +119,8 @@ impl OldCode {
         let searched = &self.usage.searched;
         let languages: Vec<&str> = searched.languages.keys().copied().collect();
         finding.message.push_str(&format!(
-            " Nothing in the deployed code refers to it: {} files were searched ({}).",
-            searched.files,
+            " Nothing in the deployed code refers to it: {} searched ({}).",
+            if searched.files == 1 { "one file was".to_owned() } else { format!("{} files were", searched.files) },
             languages.join(", ")
         ));
         if !possible.is_empty() {

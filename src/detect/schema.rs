@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::sought::required_by_check;
 use super::step::{StepView, finding, label, steps};
 use super::{Detector, Inspection};
 use crate::finding::{EffectKind, Finding, Severity};
@@ -187,7 +188,8 @@ pub fn default_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Findi
         _ => false,
     });
     for found in &mut out[first..] {
-        inspection.old_code.settle_writers(found);
+        let column = found.subject.clone();
+        inspection.old_code.settle_writers(found, &column);
     }
 }
 
@@ -207,14 +209,15 @@ pub fn not_null_added(inspection: &Inspection, rule: &Rule, out: &mut Vec<Findin
         _ => false,
     });
     for found in &mut out[first..] {
-        if inspection.old_code.settle_writers(found) {
+        let column = found.subject.clone();
+        if inspection.old_code.settle_writers(found, &column) {
             found.severity = rule.severity;
         }
     }
 }
 
 pub fn constraint_restricts_writers(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
-    each(inspection, rule, out, |view| match view.kind() {
+    let restricts = |view: &StepView| match view.kind() {
         SchemaOp::CreateIndex(create) => create.unique,
         SchemaOp::AlterTable(alter) => match &alter.action {
             TableAction::AddConstraint { constraint } => !matches!(constraint.kind, ConstraintKind::NotNull { .. }),
@@ -222,7 +225,17 @@ pub fn constraint_restricts_writers(inspection: &Inspection, rule: &Rule, out: &
             _ => false,
         },
         _ => false,
-    });
+    };
+    for view in steps(inspection).iter().filter(|view| restricts(view)) {
+        let Some(mut found) = broken(inspection, rule, view) else { continue };
+        // A CHECK that forbids NULL is broken for sure by a writer that leaves the column out; of the rest nothing is sure.
+        let columns = required_by_check(view.kind(), &view.step.before);
+        let omitted = columns.iter().filter(|column| inspection.old_code.settle_writers(&mut found, column)).count() > 0;
+        if !omitted {
+            found.severity = found.severity.min(Severity::Warn);
+        }
+        out.push(found);
+    }
 }
 
 pub fn unique_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {

@@ -1,67 +1,56 @@
 //! Functions kept in the database that use what a rollout takes away: targets and the catalog after it in, references out.
 //! A view needs no look: PostgreSQL refuses to drop what a view reads, or drops the view with it, and the effect says so.
 
+use crate::read::Facts;
 use crate::read::migration::Unit;
 use crate::schema::Timeline;
-use crate::schema::catalog::{Origin, Routine};
 use crate::schema::name::QName;
 use crate::schema::op::SchemaOp;
 use crate::source::{Place, SourceMap};
-use crate::usage::{Access, Grade, Interest, Reference, SourceKind, Target, TargetKind, Usage};
+use crate::usage::{self, Interest, Reference, SourceKind, Target, TargetKind, Usage};
 
-/// Adds what the history's functions name. One that the rollout replaced is judged by its new body, which old code calls too.
-pub fn add(usage: &mut Usage, targets: &[Target], timelines: &[Timeline], units: &[Unit], sources: &SourceMap) {
+/// Adds what the functions name that are there before and after the rollout. One that it replaces is judged by its new body,
+/// which old code calls too.
+pub fn add(usage: &mut Usage, targets: &[Target], timelines: &[Timeline], facts: &Facts, sources: &SourceMap) {
+    let sought: Vec<Target> = targets
+        .iter()
+        .filter(|target| {
+            target.interest == Interest::AnyReference && matches!(target.kind, TargetKind::Table | TargetKind::View | TargetKind::Column)
+        })
+        .cloned()
+        .collect();
+    if sought.is_empty() {
+        return;
+    }
     let mut found = Vec::new();
     for timeline in timelines {
-        for (name, routine) in timeline.after.routines.iter().flat_map(|(name, all)| all.iter().map(move |routine| (name, routine))) {
-            for target in targets.iter().filter(|target| target.interest == Interest::AnyReference && uses(routine, target)) {
-                if timeline.before.routines.contains_key(name)
-                    && routine.origin != Origin::Assumed
-                    && let Some(place) = definition(units, name)
-                {
-                    found.push(reference(target, name, place, sources));
-                }
-            }
+        let head = &facts.head_units[timeline.unit];
+        let base = facts.base_units.iter().find(|base| base.root == head.root && base.framework == head.framework);
+        let kept = timeline.after.routines.keys().filter(|name| timeline.before.routines.contains_key(*name));
+        for (name, place) in kept.filter_map(|name| Some((name, definition(head, name).or_else(|| definition(base?, name))?))) {
+            found.extend(uses(&sought, name, place, sources));
         }
     }
-    for reference in &found {
-        usage.counts.entry(reference.target).or_default().certain += 1;
-    }
-    found.append(&mut usage.references);
-    usage.references = found;
+    usage.put_first(found);
 }
 
-fn uses(routine: &Routine, target: &Target) -> bool {
-    let relation = |name: &str| routine.relations.iter().any(|relation| relation.name.text == name);
-    match target.kind {
-        TargetKind::Table | TargetKind::View => relation(&target.name),
-        TargetKind::Column => target.table.as_deref().is_some_and(relation) && routine.columns.contains(&target.name),
-        TargetKind::EnumValue | TargetKind::Routine | TargetKind::Type | TargetKind::Flag => false,
-    }
-}
-
-/// The newest place in the history that defines the function.
-fn definition(units: &[Unit], name: &QName) -> Option<Place> {
-    let scripts = units.iter().flat_map(|unit| unit.migrations.iter().rev().map(|migration| &migration.up));
-    scripts.into_iter().find_map(|script| {
-        let ops = script.statements.iter().flat_map(|statement| &statement.ops);
-        let defines = |op: &SchemaOp| matches!(op, SchemaOp::CreateRoutine(create) if create.routine.name.name.text == name.name);
-        ops.into_iter().rev().find(|op| defines(&op.kind)).map(|op| Place { file: script.source, span: op.span })
+/// The newest place of a history that defines the function.
+fn definition(unit: &Unit, name: &QName) -> Option<Place> {
+    let defines = |op: &SchemaOp| matches!(op, SchemaOp::CreateRoutine(create) if create.routine.name.name.text == name.name);
+    unit.migrations.iter().rev().map(|migration| &migration.up).find_map(|script| {
+        let statement = script.statements.iter().rev().find(|statement| statement.ops.iter().any(|op| defines(&op.kind)))?;
+        Some(Place { file: script.source, span: statement.span })
     })
 }
 
-fn reference(target: &Target, name: &QName, place: Place, sources: &SourceMap) -> Reference {
-    let start = sources.start(place);
-    let line = sources.snippet(place).lines().next().unwrap_or("").trim();
-    Reference {
-        target: target.id,
-        grade: Grade::Certain,
-        access: Access::Unknown,
+fn uses(targets: &[Target], name: &QName, place: Place, sources: &SourceMap) -> Vec<Reference> {
+    let first = sources.start(place).line;
+    let found = usage::search_sql(targets, sources.path(place.file), sources.snippet(place)).unwrap_or_default();
+    let placed = |reference: Reference| Reference {
+        line: first + reference.line - 1,
         source_kind: SourceKind::Sql,
-        path: sources.path(place.file).to_owned(),
-        line: start.line,
-        column: start.column,
-        text: line.chars().take(200).collect(),
-        why: format!("function {} in the database names it, and this rollout keeps it", name.short()),
-    }
+        why: format!("in function {} of the database: {}", name.short(), reference.why),
+        ..reference
+    };
+    found.into_iter().map(placed).collect()
 }

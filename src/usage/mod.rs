@@ -21,6 +21,7 @@ use crate::change::Snapshot;
 use crate::error::ChangeError;
 use file::Search;
 use language::LANGUAGES;
+use place::FileClass;
 use plan::Plan;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -179,8 +180,7 @@ impl Options {
 
 /// Searches every file of a tree for every target in one pass, on every processor. Code that cannot be read is in the answer.
 pub fn search(tree: &Snapshot, targets: &[Target], options: &Options) -> Result<Usage, ChangeError> {
-    let plan = Plan::new(targets)
-        .map_err(|error| ChangeError::new(format!("cannot search for {} names: {error}", targets.len()), "check a smaller change"))?;
+    let plan = plan(targets)?;
     let usage = Mutex::new(Usage::default());
     let git_dir = tree.git.as_ref().map(|repo| repo.git_dir());
     let (entries, next) = (tree.entries.as_slice(), AtomicUsize::new(0));
@@ -208,15 +208,37 @@ pub fn search(tree: &Snapshot, targets: &[Target], options: &Options) -> Result<
     Ok(usage)
 }
 
-fn add(usage: &mut Usage, found: Vec<Reference>, cap: usize) {
-    for reference in &found {
-        let counts = usage.counts.entry(reference.target).or_default();
+/// Searches one SQL text, such as the definition of a function. Lines count from its start.
+pub fn search_sql(targets: &[Target], path: &str, text: &str) -> Result<Vec<Reference>, ChangeError> {
+    let sql = LANGUAGES.iter().position(|language| language.name == "SQL").expect("SQL is a language");
+    Ok(grade::references(&plan(targets)?, targets, path, text, sql, FileClass::Code))
+}
+
+fn plan(targets: &[Target]) -> Result<Plan, ChangeError> {
+    let problem = |error| ChangeError::new(format!("cannot search for {} names: {error}", targets.len()), "check a smaller change");
+    Plan::new(targets).map_err(problem)
+}
+
+impl Usage {
+    /// Adds references that stand before all that were found in files.
+    pub fn put_first(&mut self, mut found: Vec<Reference>) {
+        found.iter().for_each(|reference| self.count(reference));
+        found.append(&mut self.references);
+        self.references = found;
+    }
+
+    fn count(&mut self, reference: &Reference) {
+        let counts = self.counts.entry(reference.target).or_default();
         match reference.grade {
             Grade::Certain => counts.certain += 1,
             Grade::Likely => counts.likely += 1,
             Grade::Possible => counts.possible += 1,
         }
     }
+}
+
+fn add(usage: &mut Usage, found: Vec<Reference>, cap: usize) {
+    found.iter().for_each(|reference| usage.count(reference));
     usage.references.extend(found);
     let targets = usage.counts.len().max(1);
     if usage.references.len() > 4 * cap * targets {

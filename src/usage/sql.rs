@@ -150,6 +150,10 @@ fn joins(gap: &str) -> bool {
 }
 
 fn begins_like_sql(text: &str) -> bool {
+    let mut text = text.trim_start();
+    while let Some(comment) = text.strip_prefix("--") {
+        text = comment.split_once('\n').map_or("", |(_, rest)| rest.trim_start());
+    }
     let first = text.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
     let length = first.bytes().take_while(u8::is_ascii_alphabetic).count();
     VERBS.iter().any(|(verb, _)| first[..length].eq_ignore_ascii_case(verb)) && !is_prose(&first[..length], first)
@@ -317,6 +321,7 @@ mod tests {
         assert!(!begins_like_sql("Select your email from users to go on"));
         assert!(begins_like_sql("Select Email From Users Where Id = @id"));
         assert!(begins_like_sql("select email from users"));
+        assert!(begins_like_sql("-- name: ListUsers :many\nselect email from users"));
     }
 
     #[test]

@@ -45,6 +45,10 @@ const CERTAIN: &[(&str, &str)] = &[
     ("A.java", "@Entity\n@Table(name = \"users\")\npublic class Account {\n  @Column(name = \"nick_name\") String nick;\n}\n"),
     ("A.java", "@Query(\"select u.nickName from User u where u.id = ?1\")\nString nick(long id);\n"),
     ("A.kt", "@Entity\n@Table(name = \"users\")\nclass Account(\n  val nickName: String,\n)\n"),
+    (
+        "A.kt",
+        "@Entity\n@Table(name = \"users\")\ndata class Account(\n  val nickName: String,\n)\n\ninterface Accounts : JpaRepository<Account, Long> {\n  fun one(): AccountEntity\n}\n",
+    ),
     ("a.ts", "@Entity('users')\nexport class Account {\n  @Column() nickName: string;\n}\n"),
     ("a.ts", "export const accounts = pgTable('users', {\n  nick: text('nick_name'),\n});\n"),
     ("a.ts", "const u = await prisma.user.findMany({\n  where: { nickName: 'x' },\n});\n"),

@@ -152,7 +152,7 @@ pub const LANGUAGES: &[Language] = &[
         char_literals: true,
         layout: Layout::Braces,
         declaration: Some(r"\b(?:class|interface|object)\s+(?P<name>[A-Z]\w*)"),
-        marker: Some(r"@(?:\w+\.)*(?:Entity|Table|MappedEntity)\b|:\s*(?:\w*Table|\w*Entity)\b"),
+        marker: Some(r"@(?:\w+\.)*(?:Entity|Table|MappedEntity)\b|\b(?:object|class)\s+\w+[^{\n]*:\s*(?:\w*Table|\w*Entity)\b"),
         mappings: &[
             map(
                 r#"@(?:\w+\.)*(?:Table|Entity|MappedEntity)\s*\([^)]*?(?:(?:name|value|tableName)\s*=\s*)?"(?:\w+\.)?(?P<table>\w+)""#,
