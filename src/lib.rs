@@ -36,7 +36,7 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
     let mut sources = SourceMap::default();
     let facts = read::change(&change, &settings, &mut sources)?;
     let timelines = schema::timeline::build(&facts.base_units, &facts.head_units, &settings, &sources);
-    let old_code = detect::old_code::search(&change.base_tree, &change.base, &facts.base_units, &timelines, &settings)?;
+    let old_code = detect::old_code::search(&change.base_tree, &change.base, &facts, &timelines, &settings, &sources)?;
     let flags = flag::inspect(&change, &mut sources, &settings)?;
     let fresh = detect::new_paths(&facts.base_units, &facts.head_units, &sources);
     let rollback = read::rollback::read(&change, &settings, &fresh, &mut sources)?;

@@ -10,7 +10,7 @@ use crate::rule::Rule;
 use crate::schema::TransactionKind;
 use crate::schema::effect::Certainty;
 use crate::schema::name::RelName;
-use crate::schema::op::{OpaqueReason, SchemaOp, TableAction, TransactionOp, TypeAction};
+use crate::schema::op::{OpaqueReason, SchemaOp, TransactionOp, TypeAction};
 
 /// Detectors by the name a rule file gives.
 pub const DETECTORS: &[(&str, Detector)] = &[
@@ -22,7 +22,6 @@ pub const DETECTORS: &[(&str, Detector)] = &[
     ("migration.dynamic_sql", dynamic_sql),
     ("migration.nested_transaction", nested_transaction),
     ("migration.enum_value_used_early", enum_value_used_early),
-    ("migration.collapsed_phases", collapsed_phases),
     ("migration.exists_already", exists_already),
     ("migration.unknown_routine_called", unknown_routine_called),
 ];
@@ -222,35 +221,6 @@ pub fn enum_value_used_early(inspection: &Inspection, rule: &Rule, out: &mut Vec
         let mut found = finding(inspection, rule, used, subject, message, &[("value", value.clone()), ("type", name.to_string())]);
         found.effects = [EffectKind::AbortsRollout].into();
         found.labels.push(label(view, "the value is added here"));
-        out.push(found);
-    }
-}
-
-/// A column added, filled and required, or added and dropped, in one rollout: phases that need a rollout each.
-pub fn collapsed_phases(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
-    let views = steps(inspection);
-    for (at, view) in views.iter().enumerate() {
-        let SchemaOp::AlterTable(alter) = view.kind() else { continue };
-        let TableAction::SetNotNull { column } = &alter.action else { continue };
-        if view.effect().breaks_writers.iter().all(|broken| broken.certainty != Certainty::Always) {
-            continue;
-        }
-        let adds = |earlier: &&StepView| match earlier.kind() {
-            SchemaOp::AlterTable(old) => {
-                old.table == alter.table && matches!(&old.action, TableAction::AddColumn { column: added, .. } if added.name == *column)
-            }
-            _ => false,
-        };
-        let Some(added) = views[..at].iter().find(adds) else { continue };
-        let message = format!(
-            "Column {column} of {} is added and made required in one rollout. The deployed code does not know the column, so each of its INSERTs fails from here on.",
-            alter.table
-        );
-        let subject = Subject { kind: SubjectKind::Column, table: Some(alter.table.to_string()), name: column.text.clone() };
-        let vars = [("table", alter.table.to_string()), ("column", column.text.clone())];
-        let mut found = finding(inspection, rule, view, subject, message, &vars);
-        found.effects = [EffectKind::BreaksOldWriters].into();
-        found.labels.push(label(added, "added here, in the same rollout"));
         out.push(found);
     }
 }

@@ -8,11 +8,15 @@ mod index;
 mod lock;
 mod migration;
 pub mod old_code;
+mod phases;
 mod recipe;
 pub mod release;
+mod renames;
 pub mod rollback;
 mod schema;
+mod sought;
 pub mod step;
+mod stored_code;
 
 use crate::change::ChangeSet;
 use crate::finding::Finding;
@@ -64,6 +68,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     lock::DETECTORS,
     index::DETECTORS,
     migration::DETECTORS,
+    phases::DETECTORS,
     history::DETECTORS,
     rollback::DETECTORS,
     evidence::DETECTORS,

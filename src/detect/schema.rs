@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::sought::required_by_check;
 use super::step::{StepView, finding, label, steps};
 use super::{Detector, Inspection, recipe};
 use crate::finding::{EffectKind, Finding, Severity};
 use crate::rule::Rule;
 use crate::schema::effect::{Break, Certainty, Subject};
-use crate::schema::name::quoted;
+use crate::schema::name::{Name, quoted};
 use crate::schema::op::{ConstraintKind, RoutineName, SchemaOp, TableAction};
 
 /// Detectors by the name a rule file gives.
@@ -171,22 +172,57 @@ pub fn new_column_required(inspection: &Inspection, rule: &Rule, out: &mut Vec<F
 }
 
 pub fn default_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
-    each_by_certainty(inspection, rule, out, |view| {
-        matches!(action(view), Some(TableAction::DropDefault { .. } | TableAction::DropIdentity { .. }))
+    let first = out.len();
+    let views = steps(inspection);
+    // A change of type drops the default and sets it again: nobody sees what is between.
+    let given_again = |view: &StepView, gone: &Name| {
+        views.iter().any(|later| match action(later) {
+            Some(TableAction::SetDefault { column, default }) => {
+                column == gone
+                    && !default.is_null
+                    && later.same_transaction(view)
+                    && later.step.statement > view.step.statement
+                    && same_table(view, later)
+            }
+            _ => false,
+        })
+    };
+    each_by_certainty(inspection, rule, out, |view| match action(view) {
+        Some(TableAction::DropDefault { column }) => !given_again(view, column),
+        Some(TableAction::DropIdentity { .. }) => true,
+        _ => false,
     });
+    for found in &mut out[first..] {
+        let column = found.subject.clone();
+        inspection.old_code.settle_writers(found, &column);
+    }
+}
+
+fn same_table(one: &StepView, other: &StepView) -> bool {
+    match (one.kind(), other.kind()) {
+        (SchemaOp::AlterTable(one), SchemaOp::AlterTable(other)) => one.table == other.table,
+        _ => false,
+    }
 }
 
 pub fn not_null_added(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let first = out.len();
     each_by_certainty(inspection, rule, out, |view| match action(view) {
         // A column of this very rollout is `migration/collapsed-phases`.
         Some(TableAction::SetNotNull { .. }) => view.effect().breaks_writers.iter().all(|found| found.certainty == Certainty::Sometimes),
         Some(TableAction::AddConstraint { constraint }) => matches!(constraint.kind, ConstraintKind::NotNull { .. }),
         _ => false,
     });
+    for found in &mut out[first..] {
+        let column = found.subject.clone();
+        if inspection.old_code.settle_writers(found, &column) {
+            found.severity = rule.severity;
+        }
+    }
 }
 
 pub fn constraint_restricts_writers(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
-    each(inspection, rule, out, |view| match view.kind() {
+    let restricts = |view: &StepView| match view.kind() {
         SchemaOp::CreateIndex(create) => create.unique,
         SchemaOp::AlterTable(alter) => match &alter.action {
             TableAction::AddConstraint { constraint } => !matches!(constraint.kind, ConstraintKind::NotNull { .. }),
@@ -194,7 +230,17 @@ pub fn constraint_restricts_writers(inspection: &Inspection, rule: &Rule, out: &
             _ => false,
         },
         _ => false,
-    });
+    };
+    for view in steps(inspection).iter().filter(|view| restricts(view)) {
+        let Some(mut found) = broken(inspection, rule, view) else { continue };
+        // A CHECK that forbids NULL is broken for sure by a writer that leaves the column out; of the rest nothing is sure.
+        let columns = required_by_check(view.kind(), &view.step.before);
+        let omitted = columns.iter().filter(|column| inspection.old_code.settle_writers(&mut found, column)).count() > 0;
+        if !omitted {
+            found.severity = found.severity.min(Severity::Warn);
+        }
+        out.push(found);
+    }
 }
 
 pub fn unique_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {

@@ -78,11 +78,16 @@ pub fn steps(inspection: &Inspection) -> Vec<StepView<'_>> {
             let migration = &unit.migrations[step.migration];
             let script: &Script = &migration.up;
             let statement = &script.statements[step.statement];
-            let Some(op) = find_op(statement, &step.op) else { continue };
+            let Some(op) = op_of(unit, step) else { continue };
             all.push(StepView { timeline, step, unit, migration, statement, op, file: script.source });
         }
     }
     all
+}
+
+/// The op of a step, in the unit at head.
+pub fn op_of<'a>(unit: &'a Unit, step: &Step) -> Option<&'a Op> {
+    find_op(&unit.migrations[step.migration].up.statements[step.statement], &step.op)
 }
 
 fn find_op<'a>(statement: &'a Statement, path: &[usize]) -> Option<&'a Op> {

@@ -1,67 +1,6 @@
-//! What is known of each language: a path in, how to read its comments, strings, blocks and mappings to tables out. Data only.
+//! The languages, as data.
 
-use std::sync::OnceLock;
-
-use regex::Regex;
-
-pub struct Quote {
-    pub open: &'static str,
-    pub close: &'static str,
-    /// May run over line ends.
-    pub lines: bool,
-    /// A backslash takes the next byte along.
-    pub escape: bool,
-}
-
-/// How the end of a class is found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Layout {
-    Braces,
-    /// The first line that is indented no deeper; also good for `class … end`.
-    Indent,
-    /// No classes: the whole file is SQL or a template.
-    Flat,
-}
-
-/// Which block a mapping to a table speaks of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// The innermost class around it.
-    Inside,
-    /// The next class after it.
-    Before,
-    /// It opens a block of its own.
-    Own,
-    /// The class it names.
-    Named,
-    /// No class: the place itself uses the table.
-    Here,
-}
-
-pub struct Mapping {
-    /// Group `table`; for `Place::Named` also `model`.
-    pub pattern: &'static str,
-    pub place: Place,
-}
-
-pub struct Language {
-    pub name: &'static str,
-    pub extensions: &'static [&'static str],
-    pub line_comments: &'static [&'static str],
-    pub block_comments: &'static [(&'static str, &'static str)],
-    pub strings: &'static [Quote],
-    pub heredoc: Option<&'static str>,
-    pub regex_literals: bool,
-    pub char_literals: bool,
-    pub layout: Layout,
-    /// Group `name`: a class, struct or module.
-    pub declaration: Option<&'static str>,
-    /// In the head or body of a class: it is mapped to a table by its name.
-    pub marker: Option<&'static str>,
-    pub mappings: &'static [Mapping],
-    /// The whole text is SQL, not only its strings.
-    pub sql: bool,
-}
+use super::{Language, Layout, Mapping, Place, Quote};
 
 const fn quote(open: &'static str, close: &'static str, lines: bool, escape: bool) -> Quote {
     Quote { open, close, lines, escape }
@@ -86,9 +25,20 @@ const PLAIN: Language = Language {
     marker: None,
     mappings: &[],
     sql: false,
+    unmapped: None,
+    ignore_lists: &[],
+    whole_row: None,
+    dynamic_rows: false,
+    code: true,
 };
 const DOUBLE: Quote = quote("\"", "\"", false, true);
 const SINGLE: Quote = quote("'", "'", false, true);
+
+const LINES: Quote = quote("\"", "\"", true, true);
+const LINES_SINGLE: Quote = quote("'", "'", true, true);
+const TRIPLE: Quote = quote("\"\"\"", "\"\"\"", true, true);
+const TRIPLE_SINGLE: Quote = quote("'''", "'''", true, true);
+const SLASHED: Language = Language { line_comments: &["//"], block_comments: C_BLOCK, char_literals: true, ..PLAIN };
 
 const SCRIPT_MAPPINGS: &[Mapping] = &[
     map(r#"@Entity\(\s*['"`](?P<table>\w+)['"`]"#, Place::Before),
@@ -125,6 +75,9 @@ pub const LANGUAGES: &[Language] = &[
             map(r"<\s*Sequel::Model\(:(?P<table>\w+)", Place::Inside),
             map(r"\bDB\[:(?P<table>\w+)\]", Place::Here),
         ],
+        ignore_lists: &["ignored_columns"],
+        whole_row: Some((r"<\s*(?:::)?(?:ApplicationRecord|ActiveRecord::Base|\w+Record)\b", "ActiveRecord")),
+        dynamic_rows: true,
         ..PLAIN
     },
     Language {
@@ -143,6 +96,8 @@ pub const LANGUAGES: &[Language] = &[
             map(r"\b(?:select|query|insert|update|delete)\(\s*(?P<table>[A-Z]\w*)", Place::Here),
             map(r"\b(?P<table>[A-Z]\w*)\.objects\b", Place::Here),
         ],
+        unmapped: Some(r"@(?:cached_|classmethod\s*@)?property\b"),
+        ignore_lists: &["exclude_properties"],
         ..PLAIN
     },
     Language {
@@ -165,6 +120,7 @@ pub const LANGUAGES: &[Language] = &[
             map(r#"\.(?:Table|From|Insert|Update|Delete|Into|Join|InsertInto)\(\s*["`](?P<table>\w+)["`]"#, Place::Here),
             map(r"\.Model\(&?(?:\w+\.)?(?P<table>[A-Z]\w*)\{", Place::Here),
         ],
+        unmapped: Some(r#"\b(?:gorm|db|bun|pg|xorm|sql):"-[:";,]"#),
         ..PLAIN
     },
     Language {
@@ -184,6 +140,7 @@ pub const LANGUAGES: &[Language] = &[
             ),
             map(r"\b(?:Jpa|Crud|PagingAndSorting|Reactive\w*)Repository<\s*(?P<table>\w+)", Place::Here),
         ],
+        unmapped: Some(r"@(?:\w+\.)*(?:Transient|Ignore)\b|\btransient\b|@TableField\([^)]*exist\s*=\s*false"),
         ..PLAIN
     },
     Language {
@@ -195,7 +152,7 @@ pub const LANGUAGES: &[Language] = &[
         char_literals: true,
         layout: Layout::Braces,
         declaration: Some(r"\b(?:class|interface|object)\s+(?P<name>[A-Z]\w*)"),
-        marker: Some(r"@(?:\w+\.)*(?:Entity|Table|MappedEntity)\b|:\s*(?:\w*Table|\w*Entity)\b"),
+        marker: Some(r"@(?:\w+\.)*(?:Entity|Table|MappedEntity)\b|\b(?:object|class)\s+\w+[^{\n]*:\s*(?:\w*Table|\w*Entity)\b"),
         mappings: &[
             map(
                 r#"@(?:\w+\.)*(?:Table|Entity|MappedEntity)\s*\([^)]*?(?:(?:name|value|tableName)\s*=\s*)?"(?:\w+\.)?(?P<table>\w+)""#,
@@ -204,6 +161,7 @@ pub const LANGUAGES: &[Language] = &[
             map(r#"\b\w*Table\(\s*(?:name\s*=\s*)?"(?P<table>\w+)""#, Place::Inside),
             map(r"\b(?:Jpa|Crud|PagingAndSorting|Coroutine\w*|Reactive\w*)Repository<\s*(?P<table>\w+)", Place::Here),
         ],
+        unmapped: Some(r"@(?:\w+\.)*(?:Transient|Ignore)\b|\btransient\b|@TableField\([^)]*exist\s*=\s*false"),
         ..PLAIN
     },
     Language {
@@ -214,9 +172,13 @@ pub const LANGUAGES: &[Language] = &[
         strings: &[DOUBLE, SINGLE, quote("`", "`", true, true)],
         regex_literals: true,
         layout: Layout::Braces,
-        declaration: Some(r"\b(?:class|interface|type|enum)\s+(?P<name>[A-Z]\w*)"),
+        declaration: Some(
+            r"(?m)(?:\b(?:class|interface|enum)\s+(?P<name>[A-Z]\w*)|^\s*(?:export\s+)?(?:declare\s+)?type\s+(?P<alias>[A-Z]\w*)\s*(?:<[^=]*>)?\s*=)",
+        ),
         marker: Some(r"@Entity\b|@Table\b|\bextends\s+(?:\w+\.)?(?:Model|BaseEntity|BaseModel)\b|@Column\b"),
         mappings: SCRIPT_MAPPINGS,
+        unmapped: Some(r"\bpersist:\s*false|\bDataTypes\.VIRTUAL\b"),
+        dynamic_rows: true,
         ..PLAIN
     },
     Language {
@@ -230,6 +192,8 @@ pub const LANGUAGES: &[Language] = &[
         declaration: Some(r"\bclass\s+(?P<name>[A-Z]\w*)"),
         marker: Some(r"\bextends\s+(?:\w+\.)?(?:Model|BaseModel|BaseEntity)\b"),
         mappings: SCRIPT_MAPPINGS,
+        unmapped: Some(r"\bpersist:\s*false|\bDataTypes\.VIRTUAL\b"),
+        dynamic_rows: true,
         ..PLAIN
     },
     Language {
@@ -255,6 +219,7 @@ pub const LANGUAGES: &[Language] = &[
             map(r"\btable!\s*\{\s*(?:use [^;]*;\s*)*(?:#\[[^\]]*\]\s*)*(?:\w+\.)?(?P<table>\w+)\s*\(", Place::Own),
             map(r"\b(?P<table>[a-z]\w*)::(?:table|dsl|all_columns)\b", Place::Here),
         ],
+        unmapped: Some(r"#\[(?:sea_orm|sqlx)\([^\]]*\b(?:ignore|skip)\b"),
         ..PLAIN
     },
     Language {
@@ -272,6 +237,7 @@ pub const LANGUAGES: &[Language] = &[
             map(r#"(?:ORM\\)?Table\(\s*(?:name\s*[:=]\s*)?['"]`?(?P<table>\w+)"#, Place::Before),
             map(r#"(?:::|->)(?:table|from|join|leftJoin|insertInto)\(\s*['"](?P<table>\w+)['"]"#, Place::Here),
         ],
+        dynamic_rows: true,
         ..PLAIN
     },
     Language {
@@ -296,6 +262,7 @@ pub const LANGUAGES: &[Language] = &[
             map(r"\bEntityTypeConfiguration<\s*(?P<table>\w+)\s*>", Place::Inside),
             map(r"\bDbSet<\s*(?P<model>\w+)\s*>\s*(?P<table>\w+)", Place::Named),
         ],
+        unmapped: Some(r"\[(?:\w+\.)*NotMapped\b|\.Ignore\("),
         ..PLAIN
     },
     Language {
@@ -311,6 +278,7 @@ pub const LANGUAGES: &[Language] = &[
             map(r#"\b(?:from|join:?)\s*\(?\s*\w+\s+in\s+"(?P<table>\w+)""#, Place::Here),
             map(r"\b(?:from|join:?)\s*\(?\s*\w+\s+in\s+(?:\w+\.)*(?P<table>[A-Z]\w*)", Place::Here),
         ],
+        unmapped: Some(r"\bvirtual:\s*true"),
         ..PLAIN
     },
     Language {
@@ -319,9 +287,10 @@ pub const LANGUAGES: &[Language] = &[
         line_comments: &["//"],
         strings: &[DOUBLE],
         layout: Layout::Braces,
-        declaration: Some(r"(?m)^\s*(?:model|view|enum|type)\s+(?P<name>\w+)"),
+        declaration: Some(r"(?m)^\s*(?:model|view|enum|type)\s+(?P<name>\w+)\s*\{"),
         marker: Some(r"(?m)^\s*(?:model|view|enum)\s"),
         mappings: &[map(r#"@@map\(\s*(?:name:\s*)?"(?P<table>\w+)""#, Place::Inside)],
+        unmapped: Some(r"(?:^|\s)@ignore\b"),
         ..PLAIN
     },
     Language {
@@ -330,15 +299,18 @@ pub const LANGUAGES: &[Language] = &[
         line_comments: &["--"],
         block_comments: C_BLOCK,
         sql: true,
+        dynamic_rows: true,
+        code: false,
         ..PLAIN
     },
-    Language { name: "XML", extensions: &["xml"], block_comments: &[("<!--", "-->")], sql: true, ..PLAIN },
+    Language { name: "XML", extensions: &["xml"], block_comments: &[("<!--", "-->")], sql: true, code: false, ..PLAIN },
     Language {
         name: "Shell",
         extensions: &["sh", "bash", "zsh"],
         line_comments: &["#"],
         strings: &[quote("\"", "\"", true, true), quote("'", "'", true, false)],
         heredoc: Some("<<"),
+        code: false,
         ..PLAIN
     },
     Language {
@@ -348,62 +320,94 @@ pub const LANGUAGES: &[Language] = &[
             "gohtml", "tmpl",
         ],
         block_comments: &[("<!--", "-->"), ("<%#", "%>"), ("{#", "#}")],
+        code: false,
         ..PLAIN
     },
+    // Languages without a mapping of their own: SQL in strings, members and symbols near the table still tell.
+    Language { name: "Clojure", extensions: &["clj", "cljs", "cljc", "bb"], line_comments: &[";"], strings: &[LINES], ..PLAIN },
+    Language {
+        name: "C and C++",
+        extensions: &["c", "h", "cc", "cpp", "cxx", "hpp", "hh", "m", "mm", "ino"],
+        strings: &[DOUBLE],
+        ..SLASHED
+    },
+    Language { name: "Dart", extensions: &["dart"], strings: &[TRIPLE, TRIPLE_SINGLE, DOUBLE, SINGLE], ..SLASHED },
+    Language { name: "Swift", extensions: &["swift"], strings: &[TRIPLE, DOUBLE], ..SLASHED },
+    Language { name: "Zig", extensions: &["zig"], strings: &[DOUBLE], ..SLASHED },
+    Language { name: "D", extensions: &["d"], strings: &[DOUBLE], ..SLASHED },
+    Language { name: "Apex", extensions: &["cls", "trigger"], strings: &[SINGLE], ..SLASHED },
+    Language { name: "Crystal", extensions: &["cr"], line_comments: &["#"], strings: &[LINES], heredoc: Some("<<"), ..PLAIN },
+    Language {
+        name: "Perl",
+        extensions: &["pl", "pm", "t", "psgi"],
+        line_comments: &["#"],
+        strings: &[LINES, LINES_SINGLE],
+        heredoc: Some("<<"),
+        ..PLAIN
+    },
+    Language { name: "R", extensions: &["r", "rmd"], line_comments: &["#"], strings: &[LINES, LINES_SINGLE], ..PLAIN },
+    Language { name: "Julia", extensions: &["jl"], line_comments: &["#"], strings: &[TRIPLE, DOUBLE], ..PLAIN },
+    Language { name: "Nim", extensions: &["nim"], line_comments: &["#"], strings: &[TRIPLE, DOUBLE], ..PLAIN },
+    Language { name: "CoffeeScript", extensions: &["coffee"], line_comments: &["#"], strings: &[TRIPLE, DOUBLE, SINGLE], ..PLAIN },
+    Language { name: "PowerShell", extensions: &["ps1", "psm1"], line_comments: &["#"], strings: &[LINES, LINES_SINGLE], ..PLAIN },
+    Language {
+        name: "Lua",
+        extensions: &["lua", "luau"],
+        line_comments: &["--"],
+        strings: &[quote("[[", "]]", true, false), DOUBLE, SINGLE],
+        ..PLAIN
+    },
+    Language {
+        name: "Haskell",
+        extensions: &["hs", "lhs", "purs", "persistentmodels"],
+        line_comments: &["--"],
+        block_comments: &[("{-", "-}")],
+        strings: &[DOUBLE],
+        ..PLAIN
+    },
+    Language {
+        name: "Elm",
+        extensions: &["elm"],
+        line_comments: &["--"],
+        block_comments: &[("{-", "-}")],
+        strings: &[TRIPLE, DOUBLE],
+        ..PLAIN
+    },
+    Language {
+        name: "OCaml",
+        extensions: &["ml", "mli", "re", "res"],
+        block_comments: &[("(*", "*)")],
+        strings: &[quote("{|", "|}", true, false), LINES],
+        ..PLAIN
+    },
+    Language {
+        name: "F# scripts",
+        extensions: &["fsx"],
+        line_comments: &["//"],
+        block_comments: &[("(*", "*)")],
+        strings: &[TRIPLE, DOUBLE],
+        ..PLAIN
+    },
+    Language { name: "Erlang", extensions: &["erl", "hrl"], line_comments: &["%"], strings: &[LINES], ..PLAIN },
+    Language { name: "Gleam", extensions: &["gleam"], line_comments: &["//"], strings: &[LINES], ..PLAIN },
+    Language { name: "Lisp", extensions: &["lisp", "lsp", "el", "scm", "rkt", "fnl"], line_comments: &[";"], strings: &[LINES], ..PLAIN },
+    Language {
+        name: "Delphi",
+        extensions: &["pas", "dpr"],
+        line_comments: &["//"],
+        block_comments: &[("{", "}"), ("(*", "*)")],
+        strings: &[SINGLE],
+        ..PLAIN
+    },
+    Language { name: "COBOL", extensions: &["cob", "cbl", "cpy"], line_comments: &["*>"], strings: &[DOUBLE, SINGLE], ..PLAIN },
+    Language { name: "ColdFusion", extensions: &["cfm", "cfc"], block_comments: &[("<!---", "--->")], strings: &[DOUBLE, SINGLE], ..PLAIN },
+    Language {
+        name: "GraphQL",
+        extensions: &["graphql", "gql", "graphqls"],
+        line_comments: &["#"],
+        strings: &[TRIPLE, DOUBLE],
+        code: false,
+        ..PLAIN
+    },
+    Language { name: "notebook", extensions: &["ipynb"], strings: &[DOUBLE], ..PLAIN },
 ];
-
-/// The patterns of one language, compiled once.
-pub struct Compiled {
-    pub declaration: Option<Regex>,
-    pub marker: Option<Regex>,
-    pub mappings: Vec<(Regex, Place)>,
-}
-
-pub fn language_of(path: &str) -> Option<usize> {
-    let file = path.rsplit('/').next().unwrap_or(path);
-    let extension = file.rsplit_once('.')?.1.to_ascii_lowercase();
-    LANGUAGES.iter().position(|language| language.extensions.contains(&extension.as_str()))
-}
-
-pub fn compiled(language: usize) -> &'static Compiled {
-    static ALL: OnceLock<Vec<Compiled>> = OnceLock::new();
-    let all = ALL.get_or_init(|| {
-        // The patterns are constants of this file; a test compiles each of them.
-        let regex = |pattern: &str| Regex::new(pattern).expect("a constant pattern");
-        LANGUAGES
-            .iter()
-            .map(|language| Compiled {
-                declaration: language.declaration.map(regex),
-                marker: language.marker.map(regex),
-                mappings: language.mappings.iter().map(|mapping| (regex(mapping.pattern), mapping.place)).collect(),
-            })
-            .collect()
-    });
-    &all[language]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn patterns_compile_and_name_their_groups() {
-        for (i, language) in LANGUAGES.iter().enumerate() {
-            let compiled = compiled(i);
-            assert_eq!(compiled.declaration.is_some(), language.declaration.is_some());
-            for (regex, place) in &compiled.mappings {
-                assert!(regex.capture_names().flatten().any(|name| name == "table"), "{regex}");
-                assert_eq!(*place == Place::Named, regex.capture_names().flatten().any(|name| name == "model"), "{regex}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_language_is_known_by_its_extension() {
-        let name = |path| language_of(path).map(|i| LANGUAGES[i].name);
-        assert_eq!(name("a/b.TSX"), Some("TypeScript"));
-        assert_eq!(name("lib/x.tar.rb"), Some("Ruby"));
-        assert_eq!(name("README.md"), None);
-        assert_eq!(name("Makefile"), None);
-    }
-}
