@@ -9,6 +9,7 @@ pub mod finding;
 pub mod flag;
 pub mod read;
 pub mod report;
+pub mod rollout;
 pub mod rule;
 pub mod schema;
 pub mod settings;
@@ -40,6 +41,7 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
     let flags = flag::inspect(&change, &mut sources, &settings)?;
     let fresh = detect::new_paths(&facts.base_units, &facts.head_units, &sources);
     let rollback = read::rollback::read(&change, &settings, &fresh, &mut sources)?;
+    let rollouts = rollout::inspect(&change, &rollback, &mut sources, &settings)?;
     let inverses = schema::inverse::inverses(&facts.base_units, &facts.head_units, &settings, &sources);
     let evidence = read::evidence::read(&settings.evidence);
     Ok(Inspection {
@@ -52,6 +54,7 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
         old_code,
         flags,
         rollback,
+        rollouts,
         inverses,
         evidence,
         unread: facts.unread,

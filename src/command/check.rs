@@ -15,6 +15,7 @@ pub fn run(args: &CheckArgs, style: Style) -> Result<ExitCode, Error> {
     let mut settings = settings::load(&change, args.range.phase)?;
     settings::check_rule_ids(&settings.policy, &rules)?;
     settings.evidence = crate::read::evidence::load(&args.evidence)?;
+    settings.manifests = crate::read::evidence::load(&args.manifests)?;
     settings.own_runs = ["GITHUB_RUN_ID", "CI_PIPELINE_ID"].into_iter().filter_map(|name| std::env::var(name).ok()).collect();
     let outcome = crate::inspect(change, settings, &rules)?;
     report(&args.output, &outcome, &rules, style)

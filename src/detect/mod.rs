@@ -8,6 +8,7 @@ mod lock;
 mod migration;
 pub mod old_code;
 pub mod rollback;
+pub mod rollout;
 mod schema;
 pub mod step;
 
@@ -18,6 +19,7 @@ use crate::read::Unread;
 use crate::read::evidence::Evidence;
 use crate::read::migration::Unit;
 use crate::read::rollback::Rollback;
+use crate::rollout::RolloutFacts;
 use crate::rule::Rule;
 use crate::schema::Timeline;
 use crate::schema::inverse::Inverse;
@@ -39,6 +41,8 @@ pub struct Inspection {
     /// Flag definitions of the change, compared.
     pub flags: FlagFacts,
     pub rollback: Rollback,
+    /// Units that are rolled out, compared with base.
+    pub rollouts: RolloutFacts,
     /// New migrations with a down script, replayed up and down.
     pub inverses: Vec<Inverse>,
     pub evidence: Evidence,
@@ -60,6 +64,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     migration::DETECTORS,
     history::DETECTORS,
     rollback::DETECTORS,
+    rollout::DETECTORS,
     evidence::DETECTORS,
     &[("policy.suppressions", by_verdict)],
 ];

@@ -5,6 +5,7 @@ pub mod flag;
 pub mod hcl;
 pub mod migration;
 pub mod rollback;
+pub mod rollout;
 pub mod tree;
 
 use std::collections::BTreeSet;

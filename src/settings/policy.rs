@@ -23,6 +23,7 @@ pub struct Policy {
     pub gates: BTreeMap<Gate, BTreeMap<Phase, Requirement>>,
     pub usage: UsagePolicy,
     pub rollback: RollbackPolicy,
+    pub rollout: RolloutPolicy,
     pub evidence: EvidencePolicy,
     pub suppressions: Vec<AcceptedRisk>,
     pub flags: Vec<FlagSource>,
@@ -140,6 +141,18 @@ pub struct RollbackPolicy {
     pub rehearsal: bool,
 }
 
+/// What the rollout manifests do not show.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RolloutPolicy {
+    /// Globs of manifests that are not rolled out to production.
+    pub ignore: Vec<String>,
+    /// Analysis and metric templates that are kept in the cluster.
+    pub external_templates: Vec<String>,
+    /// Words of the metrics that measure the business.
+    pub business_metrics: Vec<String>,
+}
+
 /// What has to be green on the head commit.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -185,6 +198,9 @@ fn validate(path: &str, policy: &Policy) -> Result<(), PolicyError> {
     }
     for glob in &policy.rollback.paths {
         globset::Glob::new(glob).map_err(|problem| error(format!("rollback.paths: {problem}")))?;
+    }
+    for glob in &policy.rollout.ignore {
+        globset::Glob::new(glob).map_err(|problem| error(format!("rollout.ignore: {problem}")))?;
     }
     for glob in &policy.usage.exclude {
         globset::Glob::new(glob).map_err(|problem| error(format!("usage.exclude: {problem}")))?;

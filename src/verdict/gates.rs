@@ -1,23 +1,24 @@
 //! The nine gates: an inspection and its findings in, each gate's status, and whether it holds, out.
 
-use super::{Coverage, GateResult, GateStatus, Skipped};
+use super::{Coverage, GateResult, GateStatus, Skipped, staged};
 use crate::change::{ChangeSet, FileStatus};
 use crate::detect::Inspection;
 use crate::detect::evidence::{Tests, rehearsed, tests_green};
 use crate::finding::{Finding, Gate, Severity};
 use crate::read::migration::Script;
+use crate::rule::Rule;
 use crate::schema::op::{SchemaOp, Statement};
-use crate::settings::{Phase, Requirement, Settings};
+use crate::settings::{Phase, Requirement};
 
-pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding]) -> GateResult {
+pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding], rules: &[Rule]) -> GateResult {
     let own: Vec<&Finding> = findings.iter().filter(|finding| finding.gate == gate && finding.is_active()).collect();
     let count = own.iter().filter(|finding| finding.severity > Severity::Note).count();
     let blocking = own.iter().filter(|finding| finding.blocks()).count();
-    let requirement = requirement(gate, &inspection.settings);
+    let requirement = requirement(gate, inspection);
     let (status, reason) = if blocking > 0 {
         (GateStatus::Fail, format!("{blocking} blocking {}", plural(blocking, "finding")))
     } else {
-        evidence(gate, inspection, &own)
+        evidence(gate, inspection, &own, rules)
     };
     let holds = requirement == Requirement::Required
         && match status {
@@ -29,8 +30,10 @@ pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding]) -> Gate
 }
 
 /// What the policy asks of a gate in this phase, else the default.
-fn requirement(gate: Gate, settings: &Settings) -> Requirement {
+fn requirement(gate: Gate, inspection: &Inspection) -> Requirement {
+    let settings = &inspection.settings;
     let default = match gate {
+        Gate::StagedRollout if staged::is_declared(inspection) => Requirement::Required,
         Gate::TestsGreen | Gate::MigrationsCompatible | Gate::FlagsOff | Gate::RollbackReady | Gate::PipelineOnly => Requirement::Required,
         Gate::StagedRollout | Gate::WindowConfirmed | Gate::StakeholdersNotified | Gate::VerificationPlanned => Requirement::Advisory,
     };
@@ -47,7 +50,7 @@ fn unknown_holds(gate: Gate, phase: Phase) -> bool {
 }
 
 /// The status of a gate no finding blocks.
-fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding]) -> (GateStatus, String) {
+fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding], rules: &[Rule]) -> (GateStatus, String) {
     if inspection.change.files.is_empty() {
         return (GateStatus::NotApplicable, "nothing changed".to_owned());
     }
@@ -57,7 +60,7 @@ fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding]) -> (GateStatu
         Gate::TestsGreen => tests(inspection),
         Gate::FlagsOff => flags(inspection, own),
         Gate::RollbackReady => rollback(inspection),
-        Gate::StagedRollout => (GateStatus::Unknown, "no rollout plan was judged".to_owned()),
+        Gate::StagedRollout => staged::decide(inspection, rules),
         Gate::PipelineOnly => match inspection.change.files.iter().find(|file| is_pipeline(&file.path)) {
             Some(file) => (GateStatus::Unknown, format!("{} changed; pipelines are not judged yet", file.path)),
             None => (GateStatus::NotApplicable, "no pipeline file changed".to_owned()),
@@ -126,7 +129,12 @@ fn migrations(inspection: &Inspection) -> (GateStatus, String) {
 
 /// Something in the change reaches production: more than documentation and tests.
 pub fn ships_anything(change: &ChangeSet) -> bool {
-    change.files.iter().any(|file| !is_documentation(&file.path) && !is_test(&file.path))
+    change.files.iter().any(|file| ships(&file.path))
+}
+
+/// More than documentation and tests.
+pub fn ships(path: &str) -> bool {
+    !is_documentation(path) && !is_test(path)
 }
 
 /// What builds, tests or deploys.
