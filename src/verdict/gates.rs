@@ -8,13 +8,16 @@ use crate::finding::{Finding, Gate, Severity};
 use crate::read::migration::Script;
 use crate::rule::Rule;
 use crate::schema::op::{SchemaOp, Statement};
-use crate::settings::{Phase, Requirement};
+use crate::settings::{Phase, Requirement, Settings};
 
 pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding], rules: &[Rule]) -> GateResult {
     let own: Vec<&Finding> = findings.iter().filter(|finding| finding.gate == gate && finding.is_active()).collect();
     let count = own.iter().filter(|finding| finding.severity > Severity::Note).count();
     let blocking = own.iter().filter(|finding| finding.blocks()).count();
-    let requirement = requirement(gate, inspection);
+    let requirement = match gate {
+        Gate::StagedRollout => staged::requirement(inspection),
+        _ => requirement(gate, &inspection.settings),
+    };
     let (status, reason) = if blocking > 0 {
         (GateStatus::Fail, format!("{blocking} blocking {}", plural(blocking, "finding")))
     } else {
@@ -30,10 +33,8 @@ pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding], rules: 
 }
 
 /// What the policy asks of a gate in this phase, else the default.
-fn requirement(gate: Gate, inspection: &Inspection) -> Requirement {
-    let settings = &inspection.settings;
+pub fn requirement(gate: Gate, settings: &Settings) -> Requirement {
     let default = match gate {
-        Gate::StagedRollout if staged::is_declared(inspection) => Requirement::Required,
         Gate::TestsGreen | Gate::MigrationsCompatible | Gate::FlagsOff | Gate::RollbackReady | Gate::PipelineOnly => Requirement::Required,
         Gate::StagedRollout | Gate::WindowConfirmed | Gate::StakeholdersNotified | Gate::VerificationPlanned => Requirement::Advisory,
     };
