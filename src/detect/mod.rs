@@ -7,6 +7,7 @@ mod history;
 mod lock;
 mod migration;
 pub mod old_code;
+pub mod release;
 pub mod rollback;
 pub mod rollout;
 mod schema;
@@ -18,6 +19,7 @@ use crate::flag::FlagFacts;
 use crate::read::Unread;
 use crate::read::evidence::Evidence;
 use crate::read::migration::Unit;
+use crate::read::release::Release;
 use crate::read::rollback::Rollback;
 use crate::rollout::RolloutFacts;
 use crate::rule::Rule;
@@ -43,6 +45,7 @@ pub struct Inspection {
     pub rollback: Rollback,
     /// Units that are rolled out, compared with base.
     pub rollouts: RolloutFacts,
+    pub release: Release,
     /// New migrations with a down script, replayed up and down.
     pub inverses: Vec<Inverse>,
     pub evidence: Evidence,
@@ -66,6 +69,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     rollback::DETECTORS,
     rollout::DETECTORS,
     evidence::DETECTORS,
+    release::DETECTORS,
     &[("policy.suppressions", by_verdict)],
 ];
 

@@ -4,8 +4,10 @@ pub mod evidence;
 pub mod flag;
 pub mod hcl;
 pub mod migration;
+pub mod release;
 pub mod rollback;
 pub mod rollout;
+pub mod toml;
 pub mod tree;
 
 use std::collections::BTreeSet;

@@ -1,6 +1,7 @@
 //! Flags, environment and policy file in; everything decided once, as `Settings`, out.
 
 mod policy;
+mod release;
 mod schema;
 mod shape;
 mod text;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::change::{ChangeSet, Snapshot, Text, tree};
 use crate::error::{Error, PolicyError, UsageError};
 pub use policy::*;
+pub use release::*;
 pub use schema::policy_schema;
 pub use text::PolicyText;
 
@@ -49,6 +51,10 @@ pub struct Settings {
     pub manifests: Vec<crate::read::evidence::Input>,
     /// Ids of the CI run the check itself runs in: its jobs that are not done are not waited for.
     pub own_runs: Vec<String>,
+    /// The moment the rollout is judged for, where one is given.
+    pub at: Option<jiff::Timestamp>,
+    /// GitLab says that the pipeline runs in a deploy freeze.
+    pub deploy_freeze: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -92,6 +98,8 @@ impl Settings {
             evidence: Vec::new(),
             manifests: Vec::new(),
             own_runs: Vec::new(),
+            at: None,
+            deploy_freeze: false,
         }
     }
 

@@ -1,23 +1,15 @@
 //! The gate `staged-rollout`: rollout facts in, whether the change goes out in stages, and why that is known, out.
 
-use super::{GateStatus, gates, suppress};
+use super::{GateStatus, suppress};
 use crate::detect::Inspection;
 use crate::detect::rollout::latent;
 use crate::finding::{Finding, Gate};
 use crate::read::rollout::model::Shift;
 use crate::rollout::Rolled;
 use crate::rule::Rule;
-use crate::settings::Requirement;
-
-/// What the policy asks of the gate; where it is silent, the gate is required as soon as a rollout is declared.
-pub fn requirement(inspection: &Inspection) -> Requirement {
-    let settings = &inspection.settings;
-    let silent = settings.policy.gates.get(&Gate::StagedRollout).is_none_or(|phases| !phases.contains_key(&settings.phase));
-    if silent && is_declared(inspection) { Requirement::Required } else { gates::requirement(Gate::StagedRollout, settings) }
-}
 
 /// What the change ships is declared to go out in stages: a manifest of a tool for that, or a document with stages.
-fn is_declared(inspection: &Inspection) -> bool {
+pub fn is_declared(inspection: &Inspection) -> bool {
     let was =
         |rolled: &Rolled| rolled.before.as_ref().is_some_and(|before| before.shift == Shift::Staged || before.system.is_progressive());
     inspection.rollouts.in_reach().any(|rolled| rolled.is_declared() || was(rolled))

@@ -8,5 +8,8 @@ mod policy;
 mod postgres_reader;
 mod projects;
 mod readme;
+mod release;
+mod rollout;
 mod rules;
+mod scratch;
 mod usage;

@@ -76,7 +76,8 @@ impl Canary<'_> {
             self.stages(interval, &gates);
         }
         let threshold = self.analysis.get("threshold").and_then(count).unwrap_or(1);
-        let how = format!("{threshold} failed checks, {} at the least, send all traffic back", spoken(interval.saturating_mul(threshold)));
+        let checks = if threshold == 1 { "1 failed check".to_owned() } else { format!("{threshold} failed checks") };
+        let how = format!("{checks}, {} at the least: all traffic goes back", spoken(interval.saturating_mul(threshold)));
         self.unit.abort = match self.unit.analysis.is_empty() {
             true => Abort::Missing { why: "it has no metric and no webhook that could fail".to_owned(), place: self.unit.strategy },
             false => Abort::Automatic { how },

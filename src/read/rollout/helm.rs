@@ -8,6 +8,7 @@ use std::rc::Rc;
 use super::atlas::File;
 use super::object::{Object, merge};
 use super::sniff::Format;
+use crate::read::flag::is_production;
 use crate::read::tree::{Node, NodeKind, Style};
 use crate::source::Span;
 
@@ -18,7 +19,7 @@ pub fn objects(files: &[Rc<File>], charts: &BTreeSet<String>) -> Vec<Object> {
     let mut all = Vec::new();
     for file in files.iter().filter(|file| file.format == Format::Values && !file.template) {
         let Some(chart) = chart_of(&file.path, charts) else { continue };
-        let base = files.iter().find(|base| base.path == format!("{chart}/values.yaml") && base.path != file.path);
+        let base = files.iter().find(|base| is_base(&base.path, chart) && base.path != file.path);
         for document in &file.documents {
             let values = match base.and_then(|base| base.documents.first()) {
                 Some(base) => merge(base, document),
@@ -28,7 +29,18 @@ pub fn objects(files: &[Rc<File>], charts: &BTreeSet<String>) -> Vec<Object> {
             search(&values, &name, &file.path, 0, &mut all);
         }
     }
+    // Values of production stand over the chart's own, which then are nowhere by themselves.
+    let over: BTreeSet<String> = all
+        .iter()
+        .filter(|object| !object.environment().is_empty() && is_production(&object.environment()))
+        .filter_map(|object| chart_of(&object.path, charts).map(str::to_owned))
+        .collect();
+    all.retain(|object| !chart_of(&object.path, charts).is_some_and(|chart| over.contains(chart) && is_base(&object.path, chart)));
     all
+}
+
+fn is_base(path: &str, chart: &str) -> bool {
+    path.strip_prefix(chart) == Some("/values.yaml")
 }
 
 /// The chart a values file belongs to: its directory or one above.

@@ -189,7 +189,8 @@ fn json_patch(operation: &Node, object: &mut Object) {
 fn settings(document: &Node, all: &mut [Object]) {
     for replicas in document.get("replicas").map(Node::items).unwrap_or_default() {
         let (Some(name), Some(count)) = (replicas.str_at("name"), replicas.get("count")) else { continue };
-        for object in all.iter_mut().filter(|object| object.name() == name && object.node.at(&["spec", "template"]).is_some()) {
+        let scales = |object: &Object| object.name() == name && ["Deployment", "StatefulSet", "Rollout"].contains(&object.kind());
+        for object in all.iter_mut().filter(|object| scales(object)) {
             object.node = with(&object.node, &["spec", "replicas"], Some(count.clone()));
         }
     }

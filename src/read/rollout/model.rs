@@ -279,7 +279,7 @@ pub struct Remark {
 impl Unit {
     /// Everything that decides how the unit is rolled out, without places: two revisions of a unit are compared by it.
     pub fn plan(&self) -> String {
-        let stages: Vec<String> = self.stages.iter().map(|stage| format!("{:.2} {:?}", stage.percent, stage.dwell)).collect();
+        let stages: Vec<String> = self.stages.iter().map(|stage| format!("{:.0} {:?}", stage.percent, stage.dwell)).collect();
         let metrics: Vec<String> =
             self.analysis.metrics.iter().map(|metric| format!("{} {:?} {:?}", metric.name, metric.class, metric.threshold)).collect();
         let missing: Vec<&str> = self.analysis.missing.iter().map(|missing| missing.text.as_str()).collect();

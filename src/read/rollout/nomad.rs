@@ -88,7 +88,7 @@ fn update(unit: &mut Unit, update: Option<&Node>, group: &Node, system: bool, at
         unit.shift = Shift::Gated { gate };
         return;
     }
-    let rounded = (!system).then(|| Rounded { declared: share, why: format!("{canary} canary allocations for {total}") });
+    let rounded = (!system).then(|| Rounded { declared: share, why: format!("{canary} beside a count of {total}") });
     unit.shift = Shift::Staged;
     unit.stages = vec![Stage { percent: (share * 100.0).round() / 100.0, rounded, place, dwell }];
 }

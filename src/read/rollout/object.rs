@@ -131,8 +131,11 @@ pub fn objects(file: &File, build: usize) -> Vec<Object> {
     all
 }
 
-/// `patch` over `base`: maps are merged, everything else is replaced, `null` takes a key away.
+/// `patch` over `base`: maps are merged, everything else is replaced, `null` takes a key away. What is the same stays at its place.
 pub fn merge(base: &Node, patch: &Node) -> Node {
+    if base.as_str().is_some() && base.as_str() == patch.as_str() {
+        return base.clone();
+    }
     let (NodeKind::Map(old), NodeKind::Map(new)) = (&base.kind, &patch.kind) else { return patch.clone() };
     let mut entries: Vec<(Node, Node)> = Vec::with_capacity(old.len());
     for (key, value) in old.iter() {
