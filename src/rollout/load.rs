@@ -96,7 +96,13 @@ impl Revision {
             Err(unread) => {
                 let lower = entry.path.to_ascii_lowercase();
                 if ["rollout", "canary", "analysis", "deploy"].iter().any(|word| lower.contains(word)) {
-                    self.unread.push(Unreadable { path: unread.path, place: None, reason: unread.reason, progressive: false });
+                    self.unread.push(Unreadable {
+                        path: unread.path,
+                        place: None,
+                        reason: unread.reason,
+                        template: false,
+                        progressive: false,
+                    });
                 }
             }
         }
@@ -120,7 +126,13 @@ fn give(settings: &Settings, head: &mut Revision, sources: &mut SourceMap, atlas
                 }
             }
             Err(reason) => {
-                head.unread.push(Unreadable { path: input.path.clone(), place: None, reason: reason.clone(), progressive: true });
+                head.unread.push(Unreadable {
+                    path: input.path.clone(),
+                    place: None,
+                    reason: reason.clone(),
+                    template: false,
+                    progressive: true,
+                });
             }
         }
     }

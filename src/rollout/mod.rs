@@ -60,6 +60,8 @@ pub struct Unread {
     pub what: Unreadable,
     /// The change adds or edits it.
     pub touched: bool,
+    /// The change ships code that it deploys.
+    pub carries: bool,
 }
 
 impl Rolled {

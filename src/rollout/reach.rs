@@ -29,8 +29,9 @@ pub fn compare(change: &ChangeSet, both: Both, sources: &SourceMap) -> RolloutFa
         units.push(Rolled { path, unit, before, reach, production: true });
     }
     shipped.mark(&mut units);
-    let unread = head.unread.into_iter().filter(|unread| !(rendered && unread.reason.contains("template")));
-    let unread = unread.map(|what| Unread { touched: touched.contains(&what.path), what }).collect();
+    let unread = head.unread.into_iter().filter(|unread| !(rendered && unread.template));
+    let unread =
+        unread.map(|what| Unread { touched: touched.contains(&what.path), carries: shipped.below(owner(&what.path)), what }).collect();
     RolloutFacts { units, unread, files }
 }
 

@@ -5,7 +5,7 @@ use crate::detect::Inspection;
 use crate::detect::rollout::latent;
 use crate::finding::{Finding, Gate};
 use crate::read::rollout::model::Shift;
-use crate::rollout::Rolled;
+use crate::rollout::{Rolled, Unread};
 use crate::rule::Rule;
 
 /// What the change ships is declared to go out in stages: a manifest of a tool for that, or a document with stages.
@@ -13,14 +13,18 @@ pub fn is_declared(inspection: &Inspection) -> bool {
     let was =
         |rolled: &Rolled| rolled.before.as_ref().is_some_and(|before| before.shift == Shift::Staged || before.system.is_progressive());
     inspection.rollouts.in_reach().any(|rolled| rolled.is_declared() || was(rolled))
-        || inspection.rollouts.unread.iter().any(|unread| unread.touched && unread.what.progressive)
+        || inspection.rollouts.unread.iter().any(|unread| (unread.touched || unread.carries) && unread.what.progressive)
 }
 
 /// The status when no finding of the gate blocks.
 pub fn decide(inspection: &Inspection, rules: &[Rule]) -> (GateStatus, String) {
     let facts = &inspection.rollouts;
-    if let Some(unread) = facts.unread.iter().find(|unread| unread.touched || unread.what.progressive) {
-        return (GateStatus::Unknown, format!("{}: {}; give rendered manifests with --manifests", unread.what.path, unread.what.reason));
+    let certain = |unread: &&Unread| match unread.what.progressive {
+        true => unread.touched || unread.carries,
+        false => unread.touched && !unread.what.template,
+    };
+    if let Some(unread) = facts.unread.iter().find(certain) {
+        return unread_manifest(unread);
     }
     if let Some(found) = blocked(inspection, rules) {
         return (GateStatus::Unknown, format!("{}, as it was at base: {}", found.path, found.message.trim_end_matches('.')));
@@ -29,11 +33,16 @@ pub fn decide(inspection: &Inspection, rules: &[Rule]) -> (GateStatus, String) {
     if let Some((rolled, why)) = in_reach.iter().find_map(|rolled| Some((rolled, open(rolled)?))) {
         return (GateStatus::Unknown, format!("{} ({}): {why}", rolled.unit.name, rolled.path));
     }
+    if let Some(unread) = facts.unread.iter().find(|unread| unread.touched) {
+        return unread_manifest(unread);
+    }
     let staged: Vec<String> = in_reach.iter().filter_map(|rolled| passes(rolled)).collect();
     match (staged.first(), in_reach.first()) {
         (Some(first), _) => {
             let more = if staged.len() > 1 { format!(", and {} more", staged.len() - 1) } else { String::new() };
-            (GateStatus::Pass, format!("{first}{more}"))
+            let plain = in_reach.len() - staged.len();
+            let beside = if plain > 0 { format!("; {plain} beside it without stages") } else { String::new() };
+            (GateStatus::Pass, format!("{first}{more}{beside}"))
         }
         (None, Some(rolled)) => {
             let way = match &rolled.unit.shift {
@@ -46,6 +55,11 @@ pub fn decide(inspection: &Inspection, rules: &[Rule]) -> (GateStatus, String) {
         }
         (None, None) => (GateStatus::Unknown, "no manifest and no rollback document says in which stages this goes out".to_owned()),
     }
+}
+
+fn unread_manifest(unread: &Unread) -> (GateStatus, String) {
+    let render = if unread.what.template { "; give rendered manifests with --manifests" } else { "" };
+    (GateStatus::Unknown, format!("{}: {}{render}", unread.what.path, unread.what.reason))
 }
 
 /// What would block if the change had introduced it; accepted risks are none.

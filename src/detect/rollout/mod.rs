@@ -128,21 +128,22 @@ fn limit(inspection: &Inspection, rule: &Rule, name: &str) -> f64 {
     option(inspection, rule, name).and_then(serde_yaml::Value::as_f64).unwrap_or(0.0)
 }
 
-/// A manifest of the change that nothing could be read of.
+/// Manifests of the change that nothing could be read of. Charts of plain workloads promise no stages, so one note is for all.
 fn unreadable(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     if !ships_anything(&inspection.change) {
         return;
     }
-    for unread in inspection.rollouts.unread.iter().filter(|unread| unread.touched) {
-        let what = &unread.what;
-        let message = format!("How {} is rolled out cannot be told: {}.", what.path, what.reason);
+    let touched = inspection.rollouts.unread.iter().filter(|unread| unread.touched).map(|unread| &unread.what);
+    let (plain, certain): (Vec<_>, Vec<_>) = touched.partition(|what| what.template && !what.progressive);
+    let more = if plain.len() > 1 { format!(" The same goes for {} more.", plain.len() - 1) } else { String::new() };
+    for (what, severity, more) in
+        certain.into_iter().map(|what| (what, Severity::Block, "")).chain(plain.first().map(|what| (*what, Severity::Note, more.as_str())))
+    {
+        let message = format!("How {} is rolled out cannot be told: {}.{more}", what.path, what.reason);
         let mut found = at(rule, Subject::of(SubjectKind::File, what.path.as_str()), message, &[]);
         found.path = what.path.clone();
         found.place = what.place;
-        if !what.progressive && what.reason.contains("template") {
-            // Charts of plain Deployments: nothing promises stages.
-            found.severity = found.severity.min(Severity::Note);
-        }
+        found.severity = found.severity.min(severity);
         out.push(found);
     }
     for rolled in inspection.rollouts.in_reach().filter(|rolled| matches!(rolled.reach, Reach::Introduced | Reach::Touched)) {

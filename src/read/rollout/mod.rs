@@ -55,6 +55,8 @@ pub struct Unreadable {
     pub place: Option<Place>,
     /// As a clause.
     pub reason: String,
+    /// A tool fills it in first.
+    pub template: bool,
     /// It certainly defines a staged rollout.
     pub progressive: bool,
 }
@@ -145,7 +147,9 @@ fn workload_kind(kind: Option<&Node>) -> Option<&'static str> {
 /// Why a file could not be read, if it speaks of a rollout at all.
 fn unreadable(file: &File, configured: &BTreeSet<&str>, atlas: &Atlas) -> Option<Unreadable> {
     let progressive = file.template_kinds.iter().any(|kind| matches!(kind.as_str(), "Rollout" | "Canary"));
-    let found = |place, reason: String, progressive| Some(Unreadable { path: file.path.clone(), place: Some(place), reason, progressive });
+    let found = |place, reason: String, progressive| {
+        Some(Unreadable { path: file.path.clone(), place: Some(place), reason, template: file.template, progressive })
+    };
     if file.template {
         let workload = file.template_kinds.iter().find(|kind| {
             matches!(kind.as_str(), "Rollout" | "Canary" | "Deployment" | "StatefulSet" | "DaemonSet" | "HTTPRoute" | "VirtualService")

@@ -150,7 +150,7 @@ fn sam_function(template: &Template, resource: Resource, globals: Option<&Node>)
     }
     let place = |node: Option<&Node>| node.map_or(unit.place, |node| template.atlas.place(node.span));
     let preference = place(own.or(shared));
-    let disabled = setting("Enabled").filter(|enabled| flag(enabled) == Some(false));
+    let disabled = setting("Enabled").filter(|enabled| template.value(enabled).and_then(flag) == Some(false));
     let Some(alias) = aliased else {
         // Every call gets the new code as soon as it is uploaded; the platform's plain way.
         unit.shift = Shift::Rolling { first: None };
