@@ -13,6 +13,7 @@ mod recipe;
 pub mod release;
 mod renames;
 pub mod rollback;
+pub mod rollout;
 mod schema;
 mod sought;
 pub mod step;
@@ -26,6 +27,7 @@ use crate::read::evidence::Evidence;
 use crate::read::migration::Unit;
 use crate::read::release::Release;
 use crate::read::rollback::Rollback;
+use crate::rollout::RolloutFacts;
 use crate::rule::Rule;
 use crate::schema::Timeline;
 use crate::schema::inverse::Inverse;
@@ -47,6 +49,8 @@ pub struct Inspection {
     /// Flag definitions of the change, compared.
     pub flags: FlagFacts,
     pub rollback: Rollback,
+    /// Units that are rolled out, compared with base.
+    pub rollouts: RolloutFacts,
     pub release: Release,
     /// New migrations with a down script, replayed up and down.
     pub inverses: Vec<Inverse>,
@@ -71,6 +75,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     phases::DETECTORS,
     history::DETECTORS,
     rollback::DETECTORS,
+    rollout::DETECTORS,
     evidence::DETECTORS,
     release::DETECTORS,
     &[("policy.suppressions", by_verdict)],
