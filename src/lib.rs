@@ -42,6 +42,7 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
     let rollback = read::rollback::read(&change, &settings, &fresh, &mut sources)?;
     let inverses = schema::inverse::inverses(&facts.base_units, &facts.head_units, &settings, &sources);
     let evidence = read::evidence::read(&settings.evidence);
+    let pipelines = read::pipeline::read(&change, &mut sources)?;
     Ok(Inspection {
         settings,
         change,
@@ -54,6 +55,7 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
         rollback,
         inverses,
         evidence,
+        pipelines,
         unread: facts.unread,
         skipped: facts.skipped,
     })

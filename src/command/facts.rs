@@ -24,6 +24,7 @@ pub fn run(args: &RangeArgs) -> Result<ExitCode, Error> {
         "sources": sources,
         "migrations": inspection.head_units,
         "timelines": inspection.timelines,
+        "pipelines": inspection.pipelines,
         "unread": inspection.unread,
     });
     print(|out| {

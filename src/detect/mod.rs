@@ -7,6 +7,7 @@ mod history;
 mod lock;
 mod migration;
 pub mod old_code;
+pub mod pipeline;
 pub mod rollback;
 mod schema;
 pub mod step;
@@ -42,6 +43,7 @@ pub struct Inspection {
     /// New migrations with a down script, replayed up and down.
     pub inverses: Vec<Inverse>,
     pub evidence: Evidence,
+    pub pipelines: crate::read::pipeline::Both,
     /// Parts of the change that could not be read.
     pub unread: Vec<Unread>,
     /// Parts of the change that were left out on purpose.
@@ -61,6 +63,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     history::DETECTORS,
     rollback::DETECTORS,
     evidence::DETECTORS,
+    pipeline::DETECTORS,
     &[("policy.suppressions", by_verdict)],
 ];
 

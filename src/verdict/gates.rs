@@ -58,10 +58,7 @@ fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding]) -> (GateStatu
         Gate::FlagsOff => flags(inspection, own),
         Gate::RollbackReady => rollback(inspection),
         Gate::StagedRollout => (GateStatus::Unknown, "no rollout plan was judged".to_owned()),
-        Gate::PipelineOnly => match inspection.change.files.iter().find(|file| is_pipeline(&file.path)) {
-            Some(file) => (GateStatus::Unknown, format!("{} changed; pipelines are not judged yet", file.path)),
-            None => (GateStatus::NotApplicable, "no pipeline file changed".to_owned()),
-        },
+        Gate::PipelineOnly => super::pipeline::decide(inspection),
         Gate::WindowConfirmed => (GateStatus::Unknown, "no release window is declared".to_owned()),
         Gate::StakeholdersNotified => (GateStatus::Unknown, "nobody to notify is declared".to_owned()),
         Gate::VerificationPlanned => (GateStatus::Unknown, "no post-deploy check is declared".to_owned()),
@@ -127,14 +124,6 @@ fn migrations(inspection: &Inspection) -> (GateStatus, String) {
 /// Something in the change reaches production: more than documentation and tests.
 pub fn ships_anything(change: &ChangeSet) -> bool {
     change.files.iter().any(|file| !is_documentation(&file.path) && !is_test(&file.path))
-}
-
-/// What builds, tests or deploys.
-fn is_pipeline(path: &str) -> bool {
-    const PLACES: [&str; 4] = [".github/workflows/", ".gitlab-ci", ".circleci/", ".buildkite/"];
-    const NAMES: [&str; 5] = ["Jenkinsfile", "azure-pipelines.yml", "azure-pipelines.yaml", "Makefile", "justfile"];
-    let name = path.rsplit('/').next().unwrap_or(path);
-    PLACES.iter().any(|place| path.starts_with(place)) || NAMES.contains(&name)
 }
 
 fn is_documentation(path: &str) -> bool {

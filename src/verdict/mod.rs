@@ -2,6 +2,7 @@
 
 pub mod fingerprint;
 pub mod gates;
+mod pipeline;
 mod suppress;
 
 use serde::Serialize;

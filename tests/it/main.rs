@@ -4,6 +4,7 @@ mod cli;
 mod flags;
 mod layout;
 mod oracle;
+mod pipelines;
 mod postgres_reader;
 mod projects;
 mod readme;
