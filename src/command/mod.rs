@@ -1,6 +1,7 @@
 //! One file a command: parsed words in, output and an exit code out.
 
 mod check;
+mod config;
 mod demo;
 mod facts;
 mod hook;
@@ -9,7 +10,7 @@ mod rules;
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::cli::{Cli, ColorChoice, Command, OutputArgs};
+use crate::cli::{Cli, ColorChoice, Command, ConfigCommand, OutputArgs, SchemaFile};
 use crate::error::{Error, ExitCode, ReportError};
 use crate::report::escape::neutralise;
 use crate::report::{Context, Style};
@@ -26,6 +27,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Facts(args) => facts::run(&args),
         Command::Hook(command) => hook::run(&command, style),
         Command::Rules(args) => rules::list(&args),
+        Command::Config(ConfigCommand::Show(args)) => config::show(&args),
+        Command::Schema { file: SchemaFile::Policy } => config::schema(),
         Command::Explain { rule } => rules::explain(&rule),
     };
     match result {

@@ -8,6 +8,7 @@ mod lock;
 mod migration;
 pub mod old_code;
 pub mod pipeline;
+pub mod release;
 pub mod rollback;
 mod schema;
 pub mod step;
@@ -18,6 +19,7 @@ use crate::flag::FlagFacts;
 use crate::read::Unread;
 use crate::read::evidence::Evidence;
 use crate::read::migration::Unit;
+use crate::read::release::Release;
 use crate::read::rollback::Rollback;
 use crate::rule::Rule;
 use crate::schema::Timeline;
@@ -40,6 +42,7 @@ pub struct Inspection {
     /// Flag definitions of the change, compared.
     pub flags: FlagFacts,
     pub rollback: Rollback,
+    pub release: Release,
     /// New migrations with a down script, replayed up and down.
     pub inverses: Vec<Inverse>,
     pub evidence: Evidence,
@@ -64,6 +67,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     rollback::DETECTORS,
     evidence::DETECTORS,
     pipeline::DETECTORS,
+    release::DETECTORS,
     &[("policy.suppressions", by_verdict)],
 ];
 

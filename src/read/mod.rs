@@ -5,6 +5,7 @@ pub mod flag;
 pub mod hcl;
 pub mod migration;
 pub mod pipeline;
+pub mod release;
 pub mod rollback;
 pub mod shell;
 pub mod tree;

@@ -3,6 +3,7 @@
 pub mod fingerprint;
 pub mod gates;
 mod pipeline;
+mod release;
 mod suppress;
 
 use serde::Serialize;

@@ -57,7 +57,7 @@ pub fn conclusion_unchecked<'a>(side: &Side<'a>) -> Vec<Weakness<'a>> {
     all
 }
 
-fn checkouts<'a>(job: &'a Job) -> impl Iterator<Item = &'a Step> {
+fn checkouts(job: &Job) -> impl Iterator<Item = &Step> {
     job.steps.iter().filter(|step| step.action.as_ref().is_some_and(|action| action.uses.text.starts_with("actions/checkout")))
 }
 

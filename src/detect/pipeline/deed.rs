@@ -200,7 +200,7 @@ pub fn of_words(all: &[&str]) -> Deed {
     let verbs = verbs(rest);
     let dry = rest.iter().any(|word| DRY.contains(word) || word.starts_with("--dry-run="));
     let has = |patterns: &[Pattern]| patterns.iter().any(|pattern| matches(pattern, program, &verbs));
-    if matches!(program, "python" | "python3") && verbs.first().is_some() && rest.first() == Some(&"-m") {
+    if matches!(program, "python" | "python3") && !verbs.is_empty() && rest.first() == Some(&"-m") {
         return of_words(&rest[1..]);
     }
     let skips = rest
@@ -226,6 +226,7 @@ pub fn of_words(all: &[&str]) -> Deed {
 
 /// Targets and scripts say by their name what they do.
 fn by_name(path: &str, verbs: &[&str], dry: bool) -> Deed {
+    let path = &without_expansions(path);
     let program = path.rsplit('/').next().unwrap_or(path);
     let name = match program {
         "make" | "gmake" | "just" | "task" | "rake" | "mage" | "inv" | "invoke" | "fab" | "composer" => verbs.first().copied(),

@@ -24,6 +24,9 @@ pub enum Became<'a> {
     Removed,
 }
 
+/// Whether a check at base and one at head are the same one.
+type Same<'f> = dyn Fn(&Doing, &Doing) -> bool + 'f;
+
 /// Old path → new path of what the change touches.
 pub fn new_path<'a>(change: &'a ChangeSet, old: &'a str) -> &'a str {
     let renamed = change.files.iter().find(|file| file.old_path.as_deref() == Some(old));
@@ -64,7 +67,7 @@ pub fn pairs<'a>(change: &ChangeSet, base: &Side<'a>, head: &Side<'a>) -> Vec<Pa
             .iter()
             .any(|pipeline| new_path(change, &pipeline.path) == h.pipeline.path && pipeline.job(&h.job.id.text).is_some())
     };
-    let passes: [&dyn Fn(&Doing, &Doing) -> bool; 6] = [
+    let passes: [&Same; 6] = [
         &|b, h| same_job(b, h) && b.identity() == h.identity(),
         &|b, h| b.identity() == h.identity() && !h.pipeline.system.is_local(),
         &|b, h| same_job(b, h) && b.tool() == h.tool() && b.deed == h.deed,

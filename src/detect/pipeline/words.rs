@@ -163,7 +163,7 @@ const AROUND: &[&str] = &[
     "collect",
     "merge",
 ];
-const DEPLOYS: &[&str] = &["deploy", "rollout", "deployment"];
+const DEPLOYS: &[&str] = &["deploy", "deployment"];
 const NOT_DEPLOYS: &[&str] = &[
     "status",
     "credential",

@@ -124,11 +124,11 @@ impl Reader<'_> {
             job.manual = true;
         }
         for step in node.get("steps").map(Node::items).unwrap_or_default() {
-            self.step(pipeline, job, step, None, 0);
+            self.step(job, step, None, 0);
         }
     }
 
-    fn step(&self, pipeline: &mut Pipeline, job: &mut Job, node: &Node, condition: Option<&Named>, depth: usize) {
+    fn step(&self, job: &mut Job, node: &Node, condition: Option<&Named>, depth: usize) {
         let (name, body) = match (named(node), node.entries().first()) {
             (Some(name), _) => (name, None),
             (None, Some((key, value))) => match named(key) {
@@ -161,7 +161,7 @@ impl Reader<'_> {
                 });
                 for inner in body.get("steps").map(Node::items).unwrap_or_default() {
                     if depth < MAX_NESTING {
-                        self.step(pipeline, job, inner, condition.as_ref(), depth + 1);
+                        self.step(job, inner, condition.as_ref(), depth + 1);
                     }
                 }
             }
@@ -169,7 +169,7 @@ impl Reader<'_> {
                 if let Some(command) = self.root.at(&["commands", &name.text]) {
                     for inner in command.get("steps").map(Node::items).unwrap_or_default() {
                         if depth < MAX_NESTING {
-                            self.step(pipeline, job, inner, condition, depth + 1);
+                            self.step(job, inner, condition, depth + 1);
                         }
                     }
                     return;

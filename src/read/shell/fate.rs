@@ -170,11 +170,7 @@ fn first_word(item: &AndOr) -> Option<&str> {
 fn harmless(pipeline: &Pipeline) -> bool {
     let quiet = |simple: &Simple| {
         let words: Vec<&str> = simple.words.iter().map(|word| word.text.as_str()).collect();
-        match words.as_slice() {
-            ["true" | ":" | "echo" | "printf", ..] => true,
-            ["exit" | "return", "0"] => true,
-            _ => false,
-        }
+        matches!(words.as_slice(), ["true" | ":" | "echo" | "printf", ..] | ["exit" | "return", "0"])
     };
     match pipeline.stages.as_slice() {
         [Stage::Simple(simple)] => quiet(simple),
@@ -189,12 +185,7 @@ fn harmless(pipeline: &Pipeline) -> bool {
 fn fails(pipeline: &Pipeline) -> bool {
     let ends = |simple: &Simple| {
         let words: Vec<&str> = simple.words.iter().map(|word| word.text.as_str()).collect();
-        match words.as_slice() {
-            ["false"] => true,
-            ["exit" | "return", code, ..] => *code != "0",
-            ["exit" | "return"] => false,
-            _ => false,
-        }
+        matches!(words.as_slice(), ["false"]) || matches!(words.as_slice(), ["exit" | "return", code, ..] if *code != "0")
     };
     match pipeline.stages.as_slice() {
         [Stage::Simple(simple)] => ends(simple),

@@ -310,8 +310,8 @@ impl Lexer<'_> {
             word.text.push('$');
             return self.substitution(word, 1);
         }
-        if rest.starts_with('`') {
-            let end = rest[1..].find('`').map_or(rest.len(), |at| at + 2);
+        if let Some(inside) = rest.strip_prefix('`') {
+            let end = inside.find('`').map_or(rest.len(), |at| at + 2);
             word.inner.push(Span { start: self.at + 1, end: (self.at + end).saturating_sub(1).max(self.at + 1) });
             word.text.push_str(&rest[..end]);
             self.at += end;
