@@ -8,6 +8,7 @@ pub mod pipeline;
 pub mod release;
 pub mod rollback;
 pub mod shell;
+pub mod toml;
 pub mod tree;
 
 use std::collections::BTreeSet;
