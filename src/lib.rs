@@ -46,6 +46,7 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
     change.notices.extend(release.notice(&settings));
     let inverses = schema::inverse::inverses(&facts.base_units, &facts.head_units, &settings, &sources);
     let evidence = read::evidence::read(&settings.evidence);
+    let pipelines = read::pipeline::read(&change, &mut sources)?;
     Ok(Inspection {
         settings,
         change,
@@ -60,6 +61,7 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
         release,
         inverses,
         evidence,
+        pipelines,
         unread: facts.unread,
         skipped: facts.skipped,
     })

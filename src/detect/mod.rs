@@ -9,6 +9,7 @@ mod lock;
 mod migration;
 pub mod old_code;
 mod phases;
+pub mod pipeline;
 mod recipe;
 pub mod release;
 mod renames;
@@ -55,6 +56,7 @@ pub struct Inspection {
     /// New migrations with a down script, replayed up and down.
     pub inverses: Vec<Inverse>,
     pub evidence: Evidence,
+    pub pipelines: crate::read::pipeline::Both,
     /// Parts of the change that could not be read.
     pub unread: Vec<Unread>,
     /// Parts of the change that were left out on purpose.
@@ -77,6 +79,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     rollback::DETECTORS,
     rollout::DETECTORS,
     evidence::DETECTORS,
+    pipeline::DETECTORS,
     release::DETECTORS,
     &[("policy.suppressions", by_verdict)],
 ];

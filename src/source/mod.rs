@@ -3,6 +3,7 @@
 pub mod comment;
 pub mod span;
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
@@ -47,13 +48,22 @@ impl SourceFile {
 #[derive(Debug, Default)]
 pub struct SourceMap {
     files: Vec<SourceFile>,
+    /// Which texts are there already, by path and revision.
+    ids: HashMap<(String, Side), FileId>,
 }
 
 impl SourceMap {
     pub fn add(&mut self, path: impl Into<String>, side: Side, text: impl Into<Arc<str>>) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).expect("fewer than 2^32 files"));
-        self.files.push(SourceFile { path: path.into(), side, text: text.into(), lines: OnceLock::new() });
+        let path = path.into();
+        self.ids.entry((path.clone(), side)).or_insert(id);
+        self.files.push(SourceFile { path, side, text: text.into(), lines: OnceLock::new() });
         id
+    }
+
+    /// The text that was added first under this path.
+    pub fn known(&self, path: &str, side: Side) -> Option<FileId> {
+        self.ids.get(&(path.to_owned(), side)).copied()
     }
 
     pub fn get(&self, id: FileId) -> &SourceFile {

@@ -6,6 +6,7 @@ mod cluster;
 mod flags;
 mod layout;
 mod oracle;
+mod pipelines;
 mod policy;
 mod postgres_reader;
 mod projects;
