@@ -44,6 +44,9 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
     change.notices.extend(release.notice(&settings));
     let inverses = schema::inverse::inverses(&facts.base_units, &facts.head_units, &settings, &sources);
     let evidence = read::evidence::read(&settings.evidence);
+    let mut added = read::added::read(&change, &mut sources)?;
+    let mut skipped = facts.skipped;
+    skipped.append(&mut added.unread);
     Ok(Inspection {
         settings,
         change,
@@ -57,7 +60,8 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
         release,
         inverses,
         evidence,
+        added,
         unread: facts.unread,
-        skipped: facts.skipped,
+        skipped,
     })
 }

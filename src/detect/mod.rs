@@ -7,6 +7,7 @@ mod history;
 mod lock;
 mod migration;
 pub mod old_code;
+pub mod redflag;
 pub mod release;
 pub mod rollback;
 mod schema;
@@ -16,6 +17,7 @@ use crate::change::ChangeSet;
 use crate::finding::Finding;
 use crate::flag::FlagFacts;
 use crate::read::Unread;
+use crate::read::added::Added;
 use crate::read::evidence::Evidence;
 use crate::read::migration::Unit;
 use crate::read::release::Release;
@@ -45,6 +47,8 @@ pub struct Inspection {
     /// New migrations with a down script, replayed up and down.
     pub inverses: Vec<Inverse>,
     pub evidence: Evidence,
+    /// The words the change adds.
+    pub added: Added,
     /// Parts of the change that could not be read.
     pub unread: Vec<Unread>,
     /// Parts of the change that were left out on purpose.
@@ -65,6 +69,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     rollback::DETECTORS,
     evidence::DETECTORS,
     release::DETECTORS,
+    redflag::DETECTORS,
     &[("policy.suppressions", by_verdict)],
 ];
 

@@ -34,6 +34,8 @@ pub struct SourceFile {
     pub path: String,
     pub side: Side,
     pub text: Arc<str>,
+    /// Only searched for patterns: comments that speak to holdshort matter where something is found.
+    pub searched: bool,
     lines: OnceLock<LineIndex>,
 }
 
@@ -52,7 +54,18 @@ pub struct SourceMap {
 impl SourceMap {
     pub fn add(&mut self, path: impl Into<String>, side: Side, text: impl Into<Arc<str>>) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).expect("fewer than 2^32 files"));
-        self.files.push(SourceFile { path: path.into(), side, text: text.into(), lines: OnceLock::new() });
+        self.files.push(SourceFile { path: path.into(), side, text: text.into(), searched: false, lines: OnceLock::new() });
+        id
+    }
+
+    /// The number of a text that is only searched for patterns; the one it has when a reader took it already.
+    pub fn add_searched(&mut self, path: impl Into<String>, side: Side, text: impl Into<Arc<str>>) -> FileId {
+        let (path, text) = (path.into(), text.into());
+        if let Some((id, _)) = self.iter().find(|(_, file)| file.side == side && file.path == path && file.text == text) {
+            return id;
+        }
+        let id = self.add(path, side, text);
+        self.files[id.0 as usize].searched = true;
         id
     }
 

@@ -87,6 +87,8 @@ const PLAIN: Language = Language {
     mappings: &[],
     sql: false,
 };
+/// Configuration, build files and scripts that have no extension.
+pub const HASH: Language = Language { name: "configuration", line_comments: &["#"], strings: &[DOUBLE, SINGLE], ..PLAIN };
 const DOUBLE: Quote = quote("\"", "\"", false, true);
 const SINGLE: Quote = quote("'", "'", false, true);
 

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use crate::change::{EntryKind, Snapshot, Text};
 use crate::error::ChangeError;
+use crate::source::Span;
 use language::LANGUAGES;
 use place::FileClass;
 use plan::Plan;
@@ -189,6 +190,18 @@ pub fn search(tree: &Snapshot, targets: &[Target], options: &Options) -> Result<
 }
 
 /// Reads what may be running code and hands it on.
+/// The code search knows the language of this path.
+pub fn is_code(path: &str) -> bool {
+    language::language_of(path).is_some()
+}
+
+/// Comments (`true`) and the insides of strings (`false`) of a text, in order. Without a language of its own, `#` begins a comment.
+pub fn regions(path: &str, text: &str) -> Vec<(bool, Span)> {
+    let language = language::language_of(path).map_or(&language::HASH, |found| &LANGUAGES[found]);
+    let regions = scan::scan(text, language).regions;
+    regions.into_iter().map(|region| (region.kind == scan::Kind::Comment, Span { start: region.start, end: region.end })).collect()
+}
+
 fn feed(tree: &Snapshot, options: &Options, sender: &mpsc::SyncSender<Job>) -> Result<Searched, ChangeError> {
     let mut searched = Searched::default();
     for entry in &tree.entries {
