@@ -97,7 +97,11 @@ pub fn read(change: &ChangeSet, sources: &mut SourceMap) -> Result<Added, Change
             Text::Utf8(text) => text,
             Text::NotAFile(_) => continue,
             _ => {
-                added.unread.push(Unread { path: file.path.clone(), place: None, reason: "it is not searched for red flags: it is no UTF-8 text".to_owned() });
+                added.unread.push(Unread {
+                    path: file.path.clone(),
+                    place: None,
+                    reason: "it is not searched for red flags: it is no UTF-8 text".to_owned(),
+                });
                 continue;
             }
         };

@@ -8,6 +8,7 @@ mod policy;
 mod postgres_reader;
 mod projects;
 mod readme;
+mod redflag;
 mod release;
 mod rules;
 mod scratch;

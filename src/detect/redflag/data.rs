@@ -136,9 +136,7 @@ fn search(data: Pattern) -> Result<Search, String> {
         return Err("it has no `pattern`".to_owned());
     }
     let compiled = |pattern: &Option<String>| pattern.as_deref().map(regex).transpose();
-    let globs = |list: &[String]| {
-        glob_set(&list.iter().map(String::as_str).collect::<Vec<_>>()).map_err(|error| format!("data: {error}"))
-    };
+    let globs = |list: &[String]| glob_set(&list.iter().map(String::as_str).collect::<Vec<_>>()).map_err(|error| format!("data: {error}"));
     Ok(Search {
         pattern: compiled(&data.pattern)?,
         unless: compiled(&data.unless)?,

@@ -5,6 +5,8 @@
 mod data;
 mod keys;
 
+use std::collections::BTreeSet;
+
 use data::{Scope, Search};
 
 use super::step::at;
@@ -28,6 +30,7 @@ pub fn problem(rule: &Rule) -> Option<String> {
 fn pattern(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     // Rule files are checked when they are loaded.
     let Ok(searches) = data::searches(rule) else { return };
+    let first = out.len();
     for search in &searches {
         match search.data.scope {
             Scope::Commits => commits(inspection, rule, search, usize::MAX, out),
@@ -43,6 +46,13 @@ fn pattern(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
             }
         }
     }
+    // What several patterns find is said once, by the first of them.
+    let mut seen = BTreeSet::new();
+    let mut at = 0;
+    out.retain(|finding| {
+        at += 1;
+        at <= first || seen.insert((finding.path.clone(), finding.span().start))
+    });
 }
 
 /// Where the pattern is in a line that nothing silences.
@@ -117,8 +127,13 @@ fn commits(inspection: &Inspection, rule: &Rule, search: &Search, most: usize, o
 
 fn commands(inspection: &Inspection, rule: &Rule, search: &Search, out: &mut Vec<Finding>) {
     for document in inspection.rollback.documents.iter().filter(|document| search.wants(inspection.sources.path(document.source))) {
-        let hits: Vec<Span> =
-            document.commands.iter().filter(|command| found(search, &command.text).is_some()).map(|command| command.span).collect();
+        let hits: Vec<Span> = document
+            .commands
+            .iter()
+            .filter(|command| found(search, &command.text).is_some())
+            .map(|command| command.span)
+            .filter(|span| !silenced_nearby(inspection, search, document.source, *span))
+            .collect();
         report(inspection, rule, search, document.source, &hits, out);
     }
 }
