@@ -10,6 +10,7 @@ mod projects;
 mod readme;
 mod redflag;
 mod release;
+mod reports;
 mod rules;
 mod scratch;
 mod usage;
