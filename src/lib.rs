@@ -47,6 +47,9 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
     let inverses = schema::inverse::inverses(&facts.base_units, &facts.head_units, &settings, &sources);
     let evidence = read::evidence::read(&settings.evidence);
     let pipelines = read::pipeline::read(&change, &mut sources)?;
+    let mut added = read::added::read(&change, &mut sources)?;
+    let mut skipped = facts.skipped;
+    skipped.append(&mut added.unread);
     Ok(Inspection {
         settings,
         change,
@@ -62,7 +65,8 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
         inverses,
         evidence,
         pipelines,
+        added,
         unread: facts.unread,
-        skipped: facts.skipped,
+        skipped,
     })
 }

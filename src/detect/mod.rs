@@ -11,6 +11,7 @@ pub mod old_code;
 mod phases;
 pub mod pipeline;
 mod recipe;
+pub mod redflag;
 pub mod release;
 mod renames;
 pub mod rollback;
@@ -24,6 +25,7 @@ use crate::change::ChangeSet;
 use crate::finding::Finding;
 use crate::flag::FlagFacts;
 use crate::read::Unread;
+use crate::read::added::Added;
 use crate::read::evidence::Evidence;
 use crate::read::migration::Unit;
 use crate::read::release::Release;
@@ -57,6 +59,8 @@ pub struct Inspection {
     pub inverses: Vec<Inverse>,
     pub evidence: Evidence,
     pub pipelines: crate::read::pipeline::Both,
+    /// The words the change adds.
+    pub added: Added,
     /// Parts of the change that could not be read.
     pub unread: Vec<Unread>,
     /// Parts of the change that were left out on purpose.
@@ -81,6 +85,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     evidence::DETECTORS,
     pipeline::DETECTORS,
     release::DETECTORS,
+    redflag::DETECTORS,
     &[("policy.suppressions", by_verdict)],
 ];
 

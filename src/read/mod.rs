@@ -1,5 +1,6 @@
 //! Texts in, facts out: one module a format. What cannot be read becomes an unread fact, never silence.
 
+pub mod added;
 pub mod evidence;
 pub mod flag;
 pub mod hcl;

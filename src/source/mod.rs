@@ -35,6 +35,8 @@ pub struct SourceFile {
     pub path: String,
     pub side: Side,
     pub text: Arc<str>,
+    /// Only searched for patterns: comments that speak to holdshort matter where something is found.
+    pub searched: bool,
     lines: OnceLock<LineIndex>,
 }
 
@@ -57,7 +59,18 @@ impl SourceMap {
         let id = FileId(u32::try_from(self.files.len()).expect("fewer than 2^32 files"));
         let path = path.into();
         self.ids.entry((path.clone(), side)).or_insert(id);
-        self.files.push(SourceFile { path, side, text: text.into(), lines: OnceLock::new() });
+        self.files.push(SourceFile { path, side, text: text.into(), searched: false, lines: OnceLock::new() });
+        id
+    }
+
+    /// The number of a text that is only searched for patterns; the one it has when a reader took it already.
+    pub fn add_searched(&mut self, path: impl Into<String>, side: Side, text: impl Into<Arc<str>>) -> FileId {
+        let (path, text) = (path.into(), text.into());
+        if let Some((id, _)) = self.iter().find(|(_, file)| file.side == side && file.path == path && file.text == text) {
+            return id;
+        }
+        let id = self.add(path, side, text);
+        self.files[id.0 as usize].searched = true;
         id
     }
 

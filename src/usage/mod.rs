@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use crate::change::Snapshot;
 use crate::error::ChangeError;
+use crate::source::Span;
 use file::Search;
 use language::LANGUAGES;
 use place::FileClass;
@@ -206,6 +207,18 @@ pub fn search(tree: &Snapshot, targets: &[Target], options: &Options) -> Result<
     usage.searched.unread.sort();
     keep_strongest(&mut usage, options.cap);
     Ok(usage)
+}
+
+/// The code search knows the language of this path.
+pub fn is_code(path: &str) -> bool {
+    language::language_of(path).is_some()
+}
+
+/// Comments (`true`) and the insides of strings (`false`) of a text, in order. Without a language of its own, `#` begins a comment.
+pub fn regions(path: &str, text: &str) -> Vec<(bool, Span)> {
+    let language = language::language_of(path).map_or(&language::HASH, |found| &LANGUAGES[found]);
+    let regions = scan::scan(text, language).regions;
+    regions.into_iter().map(|region| (region.kind == scan::Kind::Comment, Span { start: region.start, end: region.end })).collect()
 }
 
 /// Searches one SQL text, such as the definition of a function. Lines count from its start.

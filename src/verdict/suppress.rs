@@ -31,7 +31,8 @@ struct Comment {
 /// Marks what is suppressed and adds findings about suppressions that are malformed, expired, unused or new in this change.
 pub fn apply(inspection: &Inspection, rules: &[Rule], findings: &mut Vec<Finding>) {
     let mut report = Report { inspection, rules, extra: Vec::new() };
-    let mut comments = collect(inspection, &mut report);
+    let found: BTreeSet<FileId> = findings.iter().filter_map(|finding| Some(finding.place?.file)).collect();
+    let mut comments = collect(inspection, &found, &mut report);
     for finding in findings.iter_mut() {
         by_policy(inspection, finding);
         by_comment(inspection, &mut comments, finding);
@@ -42,11 +43,15 @@ pub fn apply(inspection: &Inspection, rules: &[Rule], findings: &mut Vec<Finding
     findings.extend(extra);
 }
 
-fn collect(inspection: &Inspection, report: &mut Report) -> Vec<Comment> {
+fn collect(inspection: &Inspection, found: &BTreeSet<FileId>, report: &mut Report) -> Vec<Comment> {
     let changed: BTreeSet<&str> = inspection.change.added_or_modified().map(|file| file.path.as_str()).collect();
     let mut comments = Vec::new();
     for (file, source) in inspection.sources.iter() {
         if source.side != Side::Head || !changed.contains(source.path.as_str()) || !source.text.contains("holdshort:") {
+            continue;
+        }
+        // Documentation of suppressions is no suppression.
+        if source.searched && !found.contains(&file) {
             continue;
         }
         let (good, bad) = suppressions(&source.text, source.lines());

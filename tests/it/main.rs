@@ -11,6 +11,7 @@ mod policy;
 mod postgres_reader;
 mod projects;
 mod readme;
+mod redflag;
 mod release;
 mod reports;
 mod rollout;

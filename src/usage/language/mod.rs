@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use regex::Regex;
 
-pub use table::LANGUAGES;
+pub use table::{HASH, LANGUAGES};
 
 pub struct Quote {
     pub open: &'static str,

@@ -31,6 +31,8 @@ const PLAIN: Language = Language {
     dynamic_rows: false,
     code: true,
 };
+/// Configuration, build files and scripts that have no extension.
+pub const HASH: Language = Language { name: "configuration", line_comments: &["#"], strings: &[DOUBLE, SINGLE], ..PLAIN };
 const DOUBLE: Quote = quote("\"", "\"", false, true);
 const SINGLE: Quote = quote("'", "'", false, true);
 
