@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod facts;
 mod hook;
+mod hook_install;
 mod lint;
 mod manual;
 mod rules;

@@ -1,7 +1,9 @@
 //! All integration tests, one binary.
 
+mod ci;
 mod cli;
 mod flags;
+mod hook;
 mod layout;
 mod oracle;
 mod policy;
