@@ -42,8 +42,12 @@ pub fn explain(rule: &Rule, style: Style) -> String {
     told(paragraph("", 0, &facts, style, &mut out));
     section(&mut out, "Why", &[rule.why.trim().to_owned()], style);
     section(&mut out, "What to do", &[rule.remedy.trim().to_owned()], style);
-    let steps: Vec<String> = rule.steps.iter().enumerate().map(|(i, step)| format!("{}. {}", i + 1, step.trim())).collect();
-    section(&mut out, "Steps", &steps, style);
+    if !rule.steps.is_empty() {
+        heading(&mut out, "Steps", style);
+    }
+    for (number, step) in rule.steps.iter().enumerate() {
+        told(paragraph(&format!("  {}. ", number + 1), 5, step, style, &mut out));
+    }
     section(&mut out, "Options", &options(rule), style);
     section(&mut out, "References", &rule.references, style);
     heading(&mut out, "Examples", style);

@@ -2,6 +2,7 @@
 
 mod ci;
 mod cli;
+mod docs;
 mod flags;
 mod hook;
 mod layout;
