@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use super::{Example, Rule, Severity};
 use crate::report::Style;
+use crate::report::markdown_text::{block, fenced, words};
 use crate::report::terminal::{paint, paragraph};
+use crate::report::words::severity as word;
 
 /// One line a rule, a blank line between families.
 pub fn list(rules: &[Rule], style: Style) -> String {
@@ -117,7 +119,7 @@ pub fn markdown(rule: &Rule) -> String {
         let _ = write!(out, "\n### {what}: {}\n\n", each.name);
         for (side, files) in [("base", &each.base), ("head", &each.head)] {
             for (path, text) in files {
-                let _ = writeln!(out, "`{path}` at {side}:\n\n{}\n", crate::report::markdown_text::fenced(text.trim_end()));
+                let _ = writeln!(out, "`{path}` at {side}:\n\n{}\n", fenced(text.trim_end()));
             }
         }
         for path in &each.delete {
@@ -129,11 +131,10 @@ pub fn markdown(rule: &Rule) -> String {
 
 /// Why and what to do, as Markdown.
 pub fn advice(rule: &Rule) -> String {
-    use crate::report::markdown_text::block;
     let mut out = format!("## Why\n\n{}\n\n## What to do\n\n{}\n", block(&rule.why), block(&rule.remedy));
     if !rule.steps.is_empty() {
         out.push_str("\n## Steps\n\n");
-        rule.steps.iter().for_each(|step| out.push_str(&format!("1. {}\n", crate::report::markdown_text::words(step))));
+        rule.steps.iter().for_each(|step| out.push_str(&format!("1. {}\n", words(step))));
     }
     if !rule.references.is_empty() {
         out.push_str("\n## References\n\n");
@@ -144,14 +145,6 @@ pub fn advice(rule: &Rule) -> String {
 
 fn capital(word: &str) -> String {
     word[..1].to_uppercase() + &word[1..]
-}
-
-fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Block => "block",
-        Severity::Warn => "warn",
-        Severity::Note => "note",
-    }
 }
 
 fn color(severity: Severity) -> &'static str {
