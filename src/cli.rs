@@ -110,8 +110,8 @@ pub enum HookCommand {
     Install,
     /// Check the refs git names on standard input.
     PrePush {
-        /// Name of the remote, or its URL.
-        remote: String,
+        /// Name of the remote, or its URL; as git gives it to the hook.
+        remote: Option<String>,
         /// URL of the remote.
         url: Option<String>,
     },

@@ -1,9 +1,12 @@
 //! All integration tests, one binary.
 
 mod agreement;
+mod ci;
 mod cli;
 mod cluster;
+mod docs;
 mod flags;
+mod hook;
 mod layout;
 mod oracle;
 mod pipelines;
