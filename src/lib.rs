@@ -8,6 +8,7 @@ pub mod error;
 pub mod finding;
 pub mod flag;
 pub mod read;
+pub mod rehearse;
 pub mod report;
 pub mod rule;
 pub mod schema;

@@ -5,6 +5,7 @@ mod demo;
 mod facts;
 mod hook;
 mod lint;
+mod rehearse;
 mod rules;
 
 use std::io::{self, IsTerminal, Write};
@@ -24,6 +25,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => check::run(&args, style),
         Command::Lint(args) => lint::run(&args, style),
         Command::Facts(args) => facts::run(&args),
+        Command::Rehearse(args) => rehearse::run(&args, style),
         Command::Hook(command) => hook::run(&command, style),
         Command::Rules(args) => rules::list(&args),
         Command::Explain { rule } => rules::explain(&rule),

@@ -23,6 +23,7 @@ pub struct Policy {
     pub gates: BTreeMap<Gate, BTreeMap<Phase, Requirement>>,
     pub usage: UsagePolicy,
     pub rollback: RollbackPolicy,
+    pub rehearse: RehearsePolicy,
     pub evidence: EvidencePolicy,
     pub suppressions: Vec<AcceptedRisk>,
     pub flags: Vec<FlagSource>,
@@ -138,6 +139,18 @@ pub struct RollbackPolicy {
     pub paths: Vec<String>,
     /// A rehearsal record for the head commit is required.
     pub rehearsal: bool,
+}
+
+/// SQL that a rehearsal runs beside the migrations. Paths from the root of the repository.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RehearsePolicy {
+    /// Before the history, with every right, read from base: roles and extensions that production has.
+    pub setup: Vec<String>,
+    /// After the history, before the change: rows to migrate.
+    pub seed: Vec<String>,
+    /// After the change: what has to work on the new schema.
+    pub smoke: Vec<String>,
 }
 
 /// What has to be green on the head commit.

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::{Provider, Record, Rehearsal, Status, full_id, optional, record, word};
 
-const STATEMENT: &str = "https://in-toto.io/Statement/v1";
+/// The envelope of every statement that is read or written.
+pub const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 const TEST_RESULT: &str = "https://in-toto.io/attestation/test-result/v0.1";
 /// The type of the records that a rehearsal writes.
 pub const REHEARSAL: &str = "https://holdshort.dev/rehearsal/v1";

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
+pub use intoto::{REHEARSAL, STATEMENT};
+
 use super::Unread;
 use crate::change::tree::{DiskFile, read_file};
 use crate::error::ChangeError;
