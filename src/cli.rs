@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::read::migration::Dialect;
 use crate::report::Format;
-use crate::settings::Phase;
+use crate::settings::{Phase, PolicySource};
 
 /// Says CLEARED or HOLD before a rollout starts.
 ///
@@ -44,16 +44,48 @@ pub enum Command {
     /// and removed afterwards: no network, no rights beyond its own database. Exit codes: 0 the rollback works, 1 it does
     /// not, 2 bad usage, 3 could not rehearse.
     Rehearse(RehearseArgs),
+    /// Collect what CI says of a commit. The only command that uses the network.
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
     /// Install or run the git pre-push hook.
     #[command(subcommand)]
     Hook(HookCommand),
     /// List the rules.
     Rules(RulesArgs),
+    /// Show the settings of a check, each with where it comes from.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the JSON Schema of a file.
+    Schema {
+        #[arg(value_enum)]
+        file: SchemaFile,
+    },
     /// Explain a rule: what it means, why, what to do, examples.
     Explain {
         /// Id of the rule, `family/name`.
         rule: String,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Every setting, its value and its origin: built in, a line of the policy, a flag, a variable.
+    Show(ConfigShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ConfigShowArgs {
+    #[command(flatten)]
+    pub range: RangeArgs,
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFile {
+    /// `holdshort.yaml`.
+    Policy,
 }
 
 #[derive(Debug, Subcommand)]
@@ -82,6 +114,9 @@ pub struct CheckArgs {
     /// What CI says of the commit: a file or a directory of JUnit XML, GitHub, GitLab or in-toto JSON; may repeat.
     #[arg(long, value_name = "PATH")]
     pub evidence: Vec<PathBuf>,
+    /// Let evidence of another commit count when its tree is the same: a squashed or rebased merge. The report says so.
+    #[arg(long)]
+    pub same_tree: bool,
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -98,12 +133,32 @@ pub struct RangeArgs {
     /// The revision that runs in production now: everything after it is one rollout.
     #[arg(long, value_name = "REV", conflicts_with = "base")]
     pub deployed: Option<String>,
-    /// Where the check runs: decides which open questions hold.
-    #[arg(long, value_enum, default_value_t = Phase::Merge)]
-    pub phase: Phase,
+    /// Where the check runs: decides which open questions hold. Default: merge.
+    #[arg(long, value_enum)]
+    pub phase: Option<Phase>,
+    /// A policy file to use instead of the repository's. In `merge` and `deploy` it must lie outside of the repository.
+    #[arg(long, value_name = "FILE", conflicts_with = "policy_from")]
+    pub policy: Option<PathBuf>,
+    /// The revision whose policy, suppressions and baseline count. Default: base; head in `push`.
+    #[arg(long, value_name = "REV")]
+    pub policy_from: Option<String>,
     /// The repository, or a directory in it.
     #[arg(default_value = ".")]
     pub path: PathBuf,
+}
+
+impl RangeArgs {
+    pub fn phase(&self) -> Phase {
+        self.phase.unwrap_or(Phase::Merge)
+    }
+
+    pub fn policy_source(&self) -> PolicySource {
+        match (&self.policy, &self.policy_from) {
+            (Some(path), _) => PolicySource::File(path.clone()),
+            (None, Some(revision)) => PolicySource::Revision(revision.clone()),
+            (None, None) => PolicySource::ByPhase,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -126,6 +181,37 @@ pub struct ReportTarget {
 fn report_target(word: &str) -> Result<ReportTarget, String> {
     let (format, path) = word.split_once('=').filter(|(_, path)| !path.is_empty()).ok_or("write it as FORMAT=PATH, `sarif=out.sarif`")?;
     Ok(ReportTarget { format: Format::from_str(format, false)?, path: path.into() })
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EvidenceCommand {
+    /// Write a snapshot of a commit's CI status into a file that `check --evidence` reads.
+    Collect(CollectArgs),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Provider {
+    Github,
+    Gitlab,
+}
+
+#[derive(Debug, Args)]
+pub struct CollectArgs {
+    /// Whose API to ask. The token is read from GH_TOKEN or GITHUB_TOKEN, GITLAB_TOKEN or CI_JOB_TOKEN.
+    #[arg(value_enum)]
+    pub provider: Provider,
+    /// The commit. Default: HEAD.
+    #[arg(long, value_name = "REV")]
+    pub commit: Option<String>,
+    /// `owner/name`, or a GitLab project's path or number. Default: the CI system's variable, else the remote `origin`.
+    #[arg(long, value_name = "NAME")]
+    pub repository: Option<String>,
+    /// Base of the API. Default: GITHUB_API_URL or CI_API_V4_URL, else the public service.
+    #[arg(long, value_name = "URL")]
+    pub api_url: Option<String>,
+    /// The file to write. Default: standard output.
+    #[arg(long, short, value_name = "PATH")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

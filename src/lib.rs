@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod cli;
+pub mod collect;
 pub mod command;
 pub mod detect;
 pub mod error;

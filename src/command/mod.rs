@@ -1,7 +1,9 @@
 //! One file a command: parsed words in, output and an exit code out.
 
 mod check;
+mod config;
 mod demo;
+mod evidence;
 mod facts;
 mod hook;
 mod lint;
@@ -10,7 +12,7 @@ mod rules;
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::cli::{Cli, ColorChoice, Command, OutputArgs};
+use crate::cli::{Cli, ColorChoice, Command, ConfigCommand, OutputArgs, SchemaFile};
 use crate::error::{Error, ExitCode, ReportError};
 use crate::report::escape::neutralise;
 use crate::report::{Context, Style};
@@ -25,9 +27,12 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => check::run(&args, style),
         Command::Lint(args) => lint::run(&args, style),
         Command::Facts(args) => facts::run(&args),
+        Command::Evidence(command) => evidence::run(&command),
         Command::Rehearse(args) => rehearse::run(&args, style),
         Command::Hook(command) => hook::run(&command, style),
         Command::Rules(args) => rules::list(&args),
+        Command::Config(ConfigCommand::Show(args)) => config::show(&args),
+        Command::Schema { file: SchemaFile::Policy } => config::schema(),
         Command::Explain { rule } => rules::explain(&rule),
     };
     match result {

@@ -4,20 +4,17 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use super::check::request;
-use super::print;
-use crate::change;
+use super::{check, print};
 use crate::cli::RehearseArgs;
 use crate::detect::Inspection;
 use crate::error::{Error, ExitCode, ReportError};
 use crate::rehearse::{self, Lock, Options, Outcome, Progress, Ran, RehearseError, Stop, UnitOutcome, Verdict};
 use crate::report::Style;
 use crate::report::escape::one_line;
-use crate::settings;
+use crate::rule;
 
 pub fn run(args: &RehearseArgs, style: Style) -> Result<ExitCode, Error> {
-    let change = change::open(&request(&args.range))?;
-    let settings = settings::load(&change, args.range.phase)?;
+    let (change, settings) = check::open(&args.range, &rule::load::builtin()?)?;
     let inspection = crate::gather(change, settings)?;
     let options = Options {
         bin_dir: args.bin_dir.clone(),

@@ -107,8 +107,15 @@ const QUERIES: [&str; 21] = [
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Snapshot {
     objects: BTreeMap<(String, String), Object>,
-    /// Table → its columns, and a digest of its rows; `None` where they could not be read.
-    rows: BTreeMap<String, (Vec<String>, Option<String>)>,
+    rows: BTreeMap<String, Rows>,
+}
+
+/// What a table holds.
+#[derive(Debug, Clone, PartialEq)]
+struct Rows {
+    columns: Vec<String>,
+    /// Their number and a sum over them; `None` where they could not be read.
+    digest: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -175,7 +182,7 @@ const TABLES: &str = "
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind = 'r' AND NOT (n.nspname LIKE 'pg\\_%' OR n.nspname = 'information_schema')";
 
-fn rows(client: &mut Client) -> Result<BTreeMap<String, (Vec<String>, Option<String>)>, postgres::Error> {
+fn rows(client: &mut Client) -> Result<BTreeMap<String, Rows>, postgres::Error> {
     let mut all = BTreeMap::new();
     for table in client.query(TABLES, &[])? {
         let (schema, name, columns): (String, String, Vec<String>) = (table.get(0), table.get(1), table.get(2));
@@ -189,7 +196,7 @@ fn rows(client: &mut Client) -> Result<BTreeMap<String, (Vec<String>, Option<Str
         );
         // Rows this role may not read cannot be compared; the catalog still is.
         let digest = client.query_one(digest.as_str(), &[]).ok().map(|row| row.get::<_, String>(0));
-        all.insert(format!("{schema}.{name}"), (columns, digest));
+        all.insert(format!("{schema}.{name}"), Rows { columns, digest });
     }
     Ok(all)
 }
@@ -201,7 +208,7 @@ fn quote(name: &str) -> String {
 impl Snapshot {
     /// Tables whose rows could not be read.
     pub fn unread_tables(&self) -> usize {
-        self.rows.values().filter(|(_, digest)| digest.is_none()).count()
+        self.rows.values().filter(|rows| rows.digest.is_none()).count()
     }
 
     fn has(&self, parent: &str) -> bool {
@@ -227,9 +234,9 @@ pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<Difference> {
             out.push(difference(kind, name, "is not created again"));
         }
     }
-    for (table, (columns, was)) in &before.rows {
-        if let (Some(was), Some((now_columns, Some(now)))) = (was, after.rows.get(table))
-            && columns == now_columns
+    for (table, rows) in &before.rows {
+        if let (Some(was), Some(Rows { columns, digest: Some(now) })) = (&rows.digest, after.rows.get(table))
+            && rows.columns == *columns
             && was != now
         {
             let count = |digest: &str| digest.split(':').next().unwrap_or("?").to_owned();

@@ -169,9 +169,9 @@ pub fn rehearse(inspection: &Inspection, options: &Options, stop: &Stop, progres
         }
         return Ok(outcome);
     }
-    // The set-up runs with every right, so it is taken from base: a change cannot bring its own.
+    // The set-up runs with every right, so it is taken from where the policy is: a change cannot bring its own.
     let extra = Extra {
-        setup: texts(&inspection.change.base_tree, &policy.setup, "base")?,
+        setup: texts(inspection.settings.trusted(&inspection.change), &policy.setup, "the revision the policy is read from")?,
         seed: texts(&inspection.change.head_tree, &policy.seed, "head")?,
         smoke: texts(&inspection.change.head_tree, &policy.smoke, "head")?,
     };
@@ -228,7 +228,7 @@ fn texts(tree: &Tree, paths: &[String], side: &str) -> Result<Vec<(String, Strin
         Some(Text::Utf8(text)) => Ok((path.clone(), text.to_string())),
         _ => Err(Error::from(RehearseError::usage(
             format!("the policy names {path} under `rehearse`, and {side} has no such text file"),
-            "correct the path, from the root of the repository; `setup` is read from base",
+            "correct the path, from the root of the repository; merge a new `setup` before it is used",
         ))),
     };
     paths.iter().map(read).collect()

@@ -29,7 +29,7 @@ pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding]) -> Gate
 }
 
 /// What the policy asks of a gate in this phase, else the default.
-fn requirement(gate: Gate, settings: &Settings) -> Requirement {
+pub fn requirement(gate: Gate, settings: &Settings) -> Requirement {
     let default = match gate {
         Gate::TestsGreen | Gate::MigrationsCompatible | Gate::FlagsOff | Gate::RollbackReady | Gate::PipelineOnly => Requirement::Required,
         Gate::StagedRollout | Gate::WindowConfirmed | Gate::StakeholdersNotified | Gate::VerificationPlanned => Requirement::Advisory,

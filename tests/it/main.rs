@@ -1,11 +1,15 @@
 //! All integration tests, one binary.
 
 mod cli;
+mod evidence;
 mod flags;
 mod layout;
 mod oracle;
+mod policy;
 mod postgres_reader;
 mod projects;
 mod readme;
+mod rehearse;
+mod repo;
 mod rules;
 mod usage;

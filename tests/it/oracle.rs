@@ -1,7 +1,7 @@
 //! The lock and rewrite table against real PostgreSQL servers: for each case the server, the written expectation and the
 //! computed effect must say the same.
 
-mod cluster;
+pub mod cluster;
 
 use std::collections::{BTreeMap, BTreeSet};
 

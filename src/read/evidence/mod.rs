@@ -157,7 +157,9 @@ pub fn parse(path: &str, text: &str) -> Result<Vec<Record>, String> {
     let mut totals = BTreeMap::new();
     pages(&value, 0, &mut totals);
     if let Some((key, (all, here))) = totals.iter().find(|(_, (all, here))| here < all) {
-        return Err(format!("it has {here} of {all} `{key}`: give all pages (`gh api --paginate --slurp`, or `holdshort evidence collect`)"));
+        return Err(format!(
+            "it has {here} of {all} `{key}`: give all pages (`gh api --paginate --slurp`, or `holdshort evidence collect`)"
+        ));
     }
     let mut records = Vec::new();
     json(path, &value, 0, &mut records)?;
