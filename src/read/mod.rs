@@ -4,6 +4,7 @@ pub mod evidence;
 pub mod flag;
 pub mod hcl;
 pub mod migration;
+pub mod release;
 pub mod rollback;
 pub mod tree;
 

@@ -1,6 +1,7 @@
 //! Flags, environment and policy file in; everything decided once, as `Settings`, out.
 
 mod policy;
+mod release;
 mod schema;
 mod shape;
 mod text;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::change::{ChangeSet, Snapshot, Text, tree};
 use crate::error::{Error, PolicyError, UsageError};
 pub use policy::*;
+pub use release::*;
 pub use schema::policy_schema;
 pub use text::PolicyText;
 
@@ -47,10 +49,17 @@ pub struct Settings {
     pub evidence: Vec<crate::read::evidence::Input>,
     /// Ids of the CI run the check itself runs in.
     pub own_runs: Vec<String>,
+<<<<<<< HEAD
     /// Name of the job the check itself runs in: it is not waited for.
     pub own_job: Option<String>,
     /// Evidence of another commit with the same tree counts.
     pub same_tree: bool,
+=======
+    /// The moment the rollout is judged for, where one is given.
+    pub at: Option<jiff::Timestamp>,
+    /// GitLab says that the pipeline runs in a deploy freeze.
+    pub deploy_freeze: bool,
+>>>>>>> main
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -93,8 +102,13 @@ impl Settings {
             history_unknown: false,
             evidence: Vec::new(),
             own_runs: Vec::new(),
+<<<<<<< HEAD
             own_job: None,
             same_tree: false,
+=======
+            at: None,
+            deploy_freeze: false,
+>>>>>>> main
         }
     }
 

@@ -10,6 +10,8 @@ mod postgres_reader;
 mod projects;
 mod readme;
 mod rehearse;
+mod release;
 mod repo;
 mod rules;
+mod scratch;
 mod usage;
