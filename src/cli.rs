@@ -38,6 +38,8 @@ pub enum Command {
     Lint(LintArgs),
     /// Print everything that was read of a change, as JSON.
     Facts(RangeArgs),
+    /// Write a policy, a rollback document and a CI job that fit this repository. Nothing is overwritten.
+    Init(InitArgs),
     /// Run the change's migrations and their rollback on a throwaway PostgreSQL.
     ///
     /// The only command that runs SQL of the repository. It runs it in a cluster of its own, made from the installed server
@@ -215,6 +217,15 @@ pub struct CollectArgs {
     /// The file to write. Default: standard output.
     #[arg(long, short, value_name = "PATH")]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    #[command(flatten)]
+    pub range: RangeArgs,
+    /// Print what would be written.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Debug, Args)]

@@ -8,6 +8,7 @@ pub mod detect;
 pub mod error;
 pub mod finding;
 pub mod flag;
+pub mod init;
 pub mod read;
 pub mod rehearse;
 pub mod report;

@@ -6,6 +6,7 @@ mod demo;
 mod evidence;
 mod facts;
 mod hook;
+mod init;
 mod lint;
 mod rehearse;
 mod rules;
@@ -28,6 +29,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Lint(args) => lint::run(&args, style),
         Command::Facts(args) => facts::run(&args),
         Command::Evidence(command) => evidence::run(&command),
+        Command::Init(args) => init::run(&args),
         Command::Rehearse(args) => rehearse::run(&args, style),
         Command::Hook(command) => hook::run(&command, style),
         Command::Rules(args) => rules::list(&args),

@@ -49,17 +49,14 @@ pub struct Settings {
     pub evidence: Vec<crate::read::evidence::Input>,
     /// Ids of the CI run the check itself runs in.
     pub own_runs: Vec<String>,
-<<<<<<< HEAD
     /// Name of the job the check itself runs in: it is not waited for.
     pub own_job: Option<String>,
     /// Evidence of another commit with the same tree counts.
     pub same_tree: bool,
-=======
     /// The moment the rollout is judged for, where one is given.
     pub at: Option<jiff::Timestamp>,
     /// GitLab says that the pipeline runs in a deploy freeze.
     pub deploy_freeze: bool,
->>>>>>> main
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -102,13 +99,10 @@ impl Settings {
             history_unknown: false,
             evidence: Vec::new(),
             own_runs: Vec::new(),
-<<<<<<< HEAD
             own_job: None,
             same_tree: false,
-=======
             at: None,
             deploy_freeze: false,
->>>>>>> main
         }
     }
 

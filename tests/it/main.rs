@@ -15,3 +15,4 @@ mod repo;
 mod rules;
 mod scratch;
 mod usage;
+mod way;

@@ -34,7 +34,7 @@ pub fn rehearse(repo: &Repo, bin: &PathBuf, temporary: &tempfile::TempDir, args:
 }
 
 /// The server steps down to another account, which has to reach its directory.
-fn temporary() -> tempfile::TempDir {
+pub fn temporary() -> tempfile::TempDir {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::Builder::new().prefix("hs").tempdir_in("/tmp").expect("a directory");
     std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).expect("permissions");
