@@ -6,6 +6,7 @@ pub mod hcl;
 pub mod migration;
 pub mod release;
 pub mod rollback;
+pub mod toml;
 pub mod tree;
 
 use std::collections::BTreeSet;

@@ -149,7 +149,12 @@ fn migrations(inspection: &Inspection) -> (GateStatus, String) {
 
 /// Something in the change reaches production: more than documentation and tests.
 pub fn ships_anything(change: &ChangeSet) -> bool {
-    change.files.iter().any(|file| !is_documentation(&file.path) && !is_test(&file.path))
+    change.files.iter().any(|file| ships(&file.path))
+}
+
+/// Neither documentation nor a test.
+pub fn ships(path: &str) -> bool {
+    !is_documentation(path) && !is_test(path)
 }
 
 /// What builds, tests or deploys.
