@@ -38,6 +38,17 @@ pub enum Command {
     Lint(LintArgs),
     /// Print everything that was read of a change, as JSON.
     Facts(RangeArgs),
+    /// Write a policy, a rollback document and a CI job that fit this repository. Nothing is overwritten.
+    Init(InitArgs),
+    /// Run the change's migrations and their rollback on a throwaway PostgreSQL.
+    ///
+    /// The only command that runs SQL of the repository. It runs it in a cluster of its own, made from the installed server
+    /// and removed afterwards: no network, no rights beyond its own database. Exit codes: 0 the rollback works, 1 it does
+    /// not, 2 bad usage, 3 could not rehearse.
+    Rehearse(RehearseArgs),
+    /// Collect what CI says of a commit. The only command that uses the network.
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
     /// Install or run the git pre-push hook.
     #[command(subcommand)]
     Hook(HookCommand),
@@ -133,6 +144,9 @@ pub struct CheckArgs {
     /// Manifests as they will be applied, where the repository keeps templates: a file or a directory; may repeat.
     #[arg(long, value_name = "PATH")]
     pub manifests: Vec<PathBuf>,
+    /// Let evidence of another commit count when its tree is the same: a squashed or rebased merge. The report says so.
+    #[arg(long)]
+    pub same_tree: bool,
     #[command(flatten)]
     pub output: OutputArgs,
 }
@@ -200,6 +214,73 @@ pub struct ReportTarget {
 fn report_target(word: &str) -> Result<ReportTarget, String> {
     let (format, path) = word.split_once('=').filter(|(_, path)| !path.is_empty()).ok_or("write it as FORMAT=PATH, `sarif=out.sarif`")?;
     Ok(ReportTarget { format: Format::from_str(format, false)?, path: path.into() })
+}
+
+#[derive(Debug, Subcommand)]
+pub enum EvidenceCommand {
+    /// Write a snapshot of a commit's CI status into a file that `check --evidence` reads.
+    Collect(CollectArgs),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Provider {
+    Github,
+    Gitlab,
+}
+
+#[derive(Debug, Args)]
+pub struct CollectArgs {
+    /// Whose API to ask. The token is read from GH_TOKEN or GITHUB_TOKEN, GITLAB_TOKEN or CI_JOB_TOKEN.
+    #[arg(value_enum)]
+    pub provider: Provider,
+    /// The commit. Default: HEAD.
+    #[arg(long, value_name = "REV")]
+    pub commit: Option<String>,
+    /// `owner/name`, or a GitLab project's path or number. Default: the CI system's variable, else the remote `origin`.
+    #[arg(long, value_name = "NAME")]
+    pub repository: Option<String>,
+    /// Base of the API. Default: GITHUB_API_URL or CI_API_V4_URL, else the public service.
+    #[arg(long, value_name = "URL")]
+    pub api_url: Option<String>,
+    /// The file to write. Default: standard output.
+    #[arg(long, short, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    #[command(flatten)]
+    pub range: RangeArgs,
+    /// Print what would be written.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RehearseArgs {
+    #[command(flatten)]
+    pub range: RangeArgs,
+    /// Write the record that `check --evidence` reads; `-` is standard output. Only for a commit.
+    #[arg(long, value_name = "PATH")]
+    pub record: Option<PathBuf>,
+    /// Directory with `initdb` and `postgres`. Default: PATH, then the usual places.
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "database_url")]
+    pub bin_dir: Option<PathBuf>,
+    /// The account root steps down to: PostgreSQL refuses to run as root.
+    #[arg(long = "as", value_name = "USER", conflicts_with = "database_url")]
+    pub run_as: Option<String>,
+    /// Use this database instead of a cluster of our own. It has to be empty, and is left as the rollback left it.
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// Run the migrations as a superuser. They can then run programs as the server's account: only for changes you trust.
+    #[arg(long)]
+    pub superuser: bool,
+    /// Longest time of one statement.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub statement_timeout: u64,
+    /// Longest time of the whole rehearsal.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
 }
 
 #[derive(Debug, Args)]

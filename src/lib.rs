@@ -2,12 +2,15 @@
 
 pub mod change;
 pub mod cli;
+pub mod collect;
 pub mod command;
 pub mod detect;
 pub mod error;
 pub mod finding;
 pub mod flag;
+pub mod init;
 pub mod read;
+pub mod rehearse;
 pub mod report;
 pub mod rollout;
 pub mod rule;

@@ -175,6 +175,14 @@ fn open_directories(request: &range::Request) -> Result<ChangeSet, ChangeError> 
 }
 
 impl Revision {
+    /// Full id of the commit, if it is one.
+    pub fn commit(&self) -> Option<&str> {
+        match self {
+            Revision::Commit { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
     /// As the JSON report prints it: 40 (or 64) hex digits, `worktree`, or nothing.
     pub fn id(&self) -> Option<&str> {
         match self {

@@ -15,6 +15,7 @@ pub fn run(args: &CheckArgs, style: Style) -> Result<ExitCode, Error> {
     let (change, mut settings) = open(&args.range, &rules)?;
     settings.evidence = crate::read::evidence::load(&args.evidence)?;
     settings.manifests = crate::read::evidence::load(&args.manifests)?;
+    settings.same_tree = args.same_tree;
     let outcome = crate::inspect(change, settings, &rules)?;
     report(&args.output, &outcome, &rules, style)
 }
@@ -27,11 +28,15 @@ pub fn open(args: &RangeArgs, rules: &[Rule]) -> Result<(ChangeSet, Settings), E
     settings.at = args.at;
     settings.deploy_freeze = std::env::var_os("CI_DEPLOY_FREEZE").is_some_and(|value| !value.is_empty());
     settings.own_runs = OWN_RUNS.into_iter().filter_map(|name| std::env::var(name).ok()).collect();
+    settings.own_job = OWN_JOBS.into_iter().find_map(|name| std::env::var(name).ok());
     Ok((change, settings))
 }
 
 /// Variables in which CI systems name the run they are in.
 pub const OWN_RUNS: [&str; 2] = ["GITHUB_RUN_ID", "CI_PIPELINE_ID"];
+
+/// Variables in which CI systems name the job they are in.
+const OWN_JOBS: [&str; 2] = ["GITHUB_JOB", "CI_JOB_NAME"];
 
 /// The range as the command line and the environment name it.
 pub fn request(args: &RangeArgs) -> Request {

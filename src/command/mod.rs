@@ -3,11 +3,14 @@
 mod check;
 mod config;
 mod demo;
+mod evidence;
 mod facts;
 mod hook;
 mod hook_install;
+mod init;
 mod lint;
 mod manual;
+mod rehearse;
 mod rules;
 
 use std::io::{self, IsTerminal, Write};
@@ -27,6 +30,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => check::run(&args, style),
         Command::Lint(args) => lint::run(&args, style),
         Command::Facts(args) => facts::run(&args),
+        Command::Evidence(command) => evidence::run(&command),
+        Command::Init(args) => init::run(&args),
+        Command::Rehearse(args) => rehearse::run(&args, style),
         Command::Hook(command) => hook::run(&command, style),
         Command::Rules(args) => rules::list(&args, style),
         Command::Explain { rule, format } => rules::explain(&rule, format, style),

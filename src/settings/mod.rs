@@ -49,8 +49,12 @@ pub struct Settings {
     pub evidence: Vec<crate::read::evidence::Input>,
     /// Files given with `--manifests`: what a template tool made of the repository's manifests.
     pub manifests: Vec<crate::read::evidence::Input>,
-    /// Ids of the CI run the check itself runs in: its jobs that are not done are not waited for.
+    /// Ids of the CI run the check itself runs in.
     pub own_runs: Vec<String>,
+    /// Name of the job the check itself runs in: it is not waited for.
+    pub own_job: Option<String>,
+    /// Evidence of another commit with the same tree counts.
+    pub same_tree: bool,
     /// The moment the rollout is judged for, where one is given.
     pub at: Option<jiff::Timestamp>,
     /// GitLab says that the pipeline runs in a deploy freeze.
@@ -98,6 +102,8 @@ impl Settings {
             evidence: Vec::new(),
             manifests: Vec::new(),
             own_runs: Vec::new(),
+            own_job: None,
+            same_tree: false,
             at: None,
             deploy_freeze: false,
         }

@@ -25,6 +25,7 @@ pub struct Policy {
     pub usage: UsagePolicy,
     pub rollback: RollbackPolicy,
     pub rollout: RolloutPolicy,
+    pub rehearse: RehearsePolicy,
     pub evidence: EvidencePolicy,
     pub suppressions: Vec<AcceptedRisk>,
     pub flags: Vec<FlagSource>,
@@ -159,6 +160,18 @@ pub struct RolloutPolicy {
     pub business_metrics: Vec<String>,
 }
 
+/// SQL that a rehearsal runs beside the migrations. Paths from the root of the repository.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RehearsePolicy {
+    /// Before the history, with every right, read where the policy is: roles and extensions that production has.
+    pub setup: Vec<String>,
+    /// After the history, before the change: rows to migrate.
+    pub seed: Vec<String>,
+    /// After the change: what has to work on the new schema.
+    pub smoke: Vec<String>,
+}
+
 /// What has to be green on the head commit.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -167,6 +180,8 @@ pub struct EvidencePolicy {
     pub required: Vec<String>,
     /// Names of checks that do not count: holdshort's own, for one.
     pub ignore: Vec<String>,
+    /// Results that are older than so many days count no more.
+    pub max_age_days: Option<u32>,
 }
 
 /// A version is written with or without quotes.

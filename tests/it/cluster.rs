@@ -79,6 +79,11 @@ impl Cluster {
         cluster
     }
 
+    /// The directory of its socket.
+    pub fn socket(&self) -> &Path {
+        self.directory.path()
+    }
+
     /// Runs a script to its first error. What it printed, or the error.
     pub fn psql(&self, database: &str, script: &str) -> Result<String, String> {
         let (printed, error) = self.run(database, script, true)?;
