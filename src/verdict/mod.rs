@@ -2,7 +2,9 @@
 
 pub mod fingerprint;
 pub mod gates;
+mod own;
 mod suppress;
+mod vouch;
 
 use serde::Serialize;
 
@@ -71,8 +73,12 @@ pub struct Skipped {
     pub reason: String,
 }
 
-pub fn judge(inspection: Inspection, mut findings: Vec<Finding>, rules: &[Rule]) -> Outcome {
-    suppress::apply(&inspection, rules, &mut findings);
+pub fn judge(mut inspection: Inspection, mut findings: Vec<Finding>, rules: &[Rule]) -> Outcome {
+    let texts = own::show_policy(&mut inspection);
+    let mut own = own::Own::new(&inspection, rules, texts);
+    suppress::apply(&mut own, &mut findings);
+    own.policy_changes();
+    findings.append(&mut own.findings);
     findings.sort_by(|a, b| (&a.path, a.span().start, &a.rule, &a.message).cmp(&(&b.path, b.span().start, &b.rule, &b.message)));
     fingerprint::assign(&mut findings, &inspection.sources);
     let coverage = gates::coverage(&inspection);

@@ -9,4 +9,5 @@ mod postgres_reader;
 mod projects;
 mod readme;
 mod rules;
+mod suppress;
 mod usage;
