@@ -20,8 +20,11 @@ fn status(report: &Value, rule: &str) -> Vec<String> {
     all.map(|found| found["status"].as_str().or(found["status"]["status"].as_str()).unwrap_or_default().to_owned()).collect()
 }
 
+/// What a change does to the policy of a working tree.
+type Attack = fn(&Path);
+
 /// What the change does to the policy beside its dangerous migration.
-fn policy_attacks() -> Vec<(&'static str, fn(&Path))> {
+fn policy_attacks() -> Vec<(&'static str, Attack)> {
     vec![
         ("edited", |here| write(here, "holdshort.yaml", LAX)),
         ("deleted", |here| std::fs::remove_file(here.join("holdshort.yaml")).expect("a file")),
