@@ -14,6 +14,16 @@ pub fn run(args: &CheckArgs, style: Style) -> Result<ExitCode, Error> {
     let rules = rule::load::builtin()?;
     let (change, mut settings) = open(&args.range, &rules)?;
     settings.evidence = crate::read::evidence::load(&args.evidence)?;
+    if let Some(path) = &args.baseline {
+        settings.baseline = Some(super::baseline::named(&change, &settings, path)?);
+    }
+    if args.diff {
+        return super::fix::diff(args, &change, &settings, &rules);
+    }
+    if args.fix {
+        super::fix::fix(args, &change, &settings, &rules)?;
+        return run(&CheckArgs { fix: false, ..args.clone() }, style);
+    }
     let outcome = crate::inspect(change, settings, &rules)?;
     report(&args.output, &outcome, &rules, style)
 }

@@ -1,9 +1,11 @@
 //! One file a command: parsed words in, output and an exit code out.
 
+mod baseline;
 mod check;
 mod config;
 mod demo;
 mod facts;
+mod fix;
 mod hook;
 mod lint;
 mod rules;
@@ -27,6 +29,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Facts(args) => facts::run(&args),
         Command::Hook(command) => hook::run(&command, style),
         Command::Rules(args) => rules::list(&args),
+        Command::Baseline(command) => baseline::run(&command),
         Command::Config(ConfigCommand::Show(args)) => config::show(&args),
         Command::Schema { file: SchemaFile::Policy } => config::schema(),
         Command::Explain { rule } => rules::explain(&rule),

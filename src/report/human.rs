@@ -96,7 +96,13 @@ fn finding(found: &Finding, sources: &SourceMap, style: Style, out: &mut dyn Wri
     if found.severity > Severity::Note {
         paragraph("  why  ", &found.why, style, out)?;
     }
-    paragraph("  do   ", &found.remedy, style, out)
+    paragraph("  do   ", &found.remedy, style, out)?;
+    match found.fix.as_ref().filter(|_| found.is_active()) {
+        Some(fix) => {
+            paragraph("  fix  ", &format!("{} (`check --fix{}`)", fix.title, if fix.safe { "" } else { " --unsafe-fixes" }), style, out)
+        }
+        None => Ok(()),
+    }
 }
 
 /// Draws the line of the finding and those of its labels in the same file; labels elsewhere are listed.

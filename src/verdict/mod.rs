@@ -1,5 +1,6 @@
 //! Findings and coverage in, gates and one verdict out: CLEARED or HOLD.
 
+pub mod baseline;
 pub mod fingerprint;
 pub mod gates;
 mod own;
@@ -78,11 +79,18 @@ pub fn judge(mut inspection: Inspection, mut findings: Vec<Finding>, rules: &[Ru
     let mut own = own::Own::new(&inspection, rules, texts);
     suppress::apply(&mut own, &mut findings);
     own.policy_changes();
+    sort(&mut findings);
+    fingerprint::assign(&mut findings, &inspection.sources);
+    baseline::apply(&mut own, &mut findings);
     findings.append(&mut own.findings);
-    findings.sort_by(|a, b| (&a.path, a.span().start, &a.rule, &a.message).cmp(&(&b.path, b.span().start, &b.rule, &b.message)));
+    sort(&mut findings);
     fingerprint::assign(&mut findings, &inspection.sources);
     let coverage = gates::coverage(&inspection);
     let gates: Vec<GateResult> = Gate::ALL.iter().map(|gate| gates::decide(*gate, &inspection, &findings)).collect();
     let verdict = if gates.iter().any(|gate| gate.holds) { Verdict::Hold } else { Verdict::Cleared };
     Outcome { inspection, findings, gates, coverage, verdict }
+}
+
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| (&a.path, a.span().start, &a.rule, &a.message).cmp(&(&b.path, b.span().start, &b.rule, &b.message)));
 }

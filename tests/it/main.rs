@@ -1,6 +1,8 @@
 //! All integration tests, one binary.
 
+mod baseline;
 mod cli;
+mod fixes;
 mod flags;
 mod layout;
 mod oracle;

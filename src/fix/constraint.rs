@@ -1,0 +1,92 @@
+//! Constraints checked without a strong lock: ADD CONSTRAINT or SET NOT NULL in, NOT VALID here and a VALIDATE that commits later out.
+
+use super::next::{Wanted, files};
+use super::{has_own_transaction, insert, is_plain, replace};
+use crate::detect::Inspection;
+use crate::detect::step::StepView;
+use crate::finding::{Edit, Fix};
+use crate::read::migration::{Framework, Wrapping};
+use crate::schema::op::{AlterTable, Constraint, ConstraintKind, SchemaOp, TableAction};
+use crate::source::Span;
+
+/// Adds the constraint for new rows and checks the old ones in the next transaction.
+pub fn not_valid(inspection: &Inspection, view: &StepView) -> Option<Fix> {
+    let SchemaOp::AlterTable(alter) = view.kind() else { return None };
+    if has_own_transaction(view) || view.migration.up.transaction == Wrapping::AllPending {
+        return None;
+    }
+    let (edits, title) = match &alter.action {
+        TableAction::AddConstraint { constraint } => {
+            (split_constraint(inspection, view, alter, constraint)?, "add the constraint NOT VALID and validate it later")
+        }
+        TableAction::SetNotNull { column } => {
+            let column = column.span.text(inspection.sources.text(view.file));
+            (split_not_null(inspection, view, alter, column)?, "require it by a CHECK that is validated later, then SET NOT NULL")
+        }
+        _ => return None,
+    };
+    Some(Fix { title: title.to_owned(), safe: !matches!(view.unit.framework, Framework::Atlas | Framework::Plain), edits })
+}
+
+fn split_constraint(inspection: &Inspection, view: &StepView, alter: &AlterTable, constraint: &Constraint) -> Option<Vec<Edit>> {
+    let text = inspection.sources.text(view.file);
+    let splits = match &constraint.kind {
+        ConstraintKind::ForeignKey { .. } => true,
+        ConstraintKind::Check { .. } => true,
+        _ => false,
+    };
+    if !splits || constraint.not_enforced {
+        return None;
+    }
+    let mut edits = Vec::new();
+    let name = match &constraint.name {
+        Some(name) => name.span.text(text).to_owned(),
+        None => {
+            // The name PostgreSQL itself would give.
+            let ConstraintKind::ForeignKey { columns, .. } = &constraint.kind else { return None };
+            let [column] = columns.as_slice() else { return None };
+            let name = format!("{}_{}_fkey", alter.table.name.text, column.text);
+            if !is_plain(&name) {
+                return None;
+            }
+            edits.push(insert(view.file, constraint.span.start, format!("CONSTRAINT {name} ")));
+            name
+        }
+    };
+    edits.push(insert(view.file, constraint.span.end, " NOT VALID"));
+    let validate = format!("{} VALIDATE CONSTRAINT {name};\n", alter_table(text, view, alter)?);
+    edits.extend(later(inspection, view, &name, validate)?);
+    Some(edits)
+}
+
+fn split_not_null(inspection: &Inspection, view: &StepView, alter: &AlterTable, column: &str) -> Option<Vec<Edit>> {
+    let name = format!("{column}_present");
+    if view.statement.ops.len() != 1 || !is_plain(&name) {
+        return None;
+    }
+    let table = alter_table(inspection.sources.text(view.file), view, alter)?;
+    let check = format!("{table} ADD CONSTRAINT {name} CHECK ({column} IS NOT NULL) NOT VALID");
+    let rest =
+        format!("{table} VALIDATE CONSTRAINT {name};\n{table} ALTER COLUMN {column} SET NOT NULL;\n{table} DROP CONSTRAINT {name};\n");
+    let mut edits = vec![replace(view.file, view.statement.span, check)];
+    edits.extend(later(inspection, view, &name, rest)?);
+    Some(edits)
+}
+
+/// `ALTER TABLE IF EXISTS ONLY t`, as it is written.
+fn alter_table<'t>(text: &'t str, view: &StepView, alter: &AlterTable) -> Option<&'t str> {
+    let head = Span { start: view.statement.span.start, end: alter.table.span().end }.text(text);
+    (!head.is_empty() && !head.contains(['\n', '-', '/'])).then_some(head)
+}
+
+/// The statements go where the lock of the first is given back: behind it where each commits, else into the next migration.
+fn later(inspection: &Inspection, view: &StepView, name: &str, statements: String) -> Option<Vec<Edit>> {
+    if view.migration.up.transaction == Wrapping::Autocommit {
+        return Some(vec![insert(view.file, view.statement.span.end, format!(";\n{}", statements.trim_end().trim_end_matches(';')))]);
+    }
+    let title = format!("validate_{}", name.trim_matches('"'));
+    if !is_plain(&title) {
+        return None;
+    }
+    files(inspection, &Wanted { title, up: statements, down: None, alone: false, unit: view.unit })
+}
