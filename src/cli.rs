@@ -162,6 +162,9 @@ pub struct RangeArgs {
     /// The revision whose policy, suppressions and baseline count. Default: base; head in `push`.
     #[arg(long, value_name = "REV")]
     pub policy_from: Option<String>,
+    /// The moment the rollout starts, RFC 3339. Default: the time of the head commit.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<jiff::Timestamp>,
     /// The repository, or a directory in it.
     #[arg(default_value = ".")]
     pub path: PathBuf,

@@ -33,6 +33,8 @@ pub fn open(args: &RangeArgs, rules: &[Rule]) -> Result<(ChangeSet, Settings), E
     let change = change::open(&request(args))?;
     let mut settings = settings::load_from(&change, args.phase(), &args.policy_source())?;
     settings::check_rules(settings.policy_text.as_ref(), rules)?;
+    settings.at = args.at;
+    settings.deploy_freeze = std::env::var_os("CI_DEPLOY_FREEZE").is_some_and(|value| !value.is_empty());
     settings.own_runs = OWN_RUNS.into_iter().filter_map(|name| std::env::var(name).ok()).collect();
     Ok((change, settings))
 }

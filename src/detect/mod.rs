@@ -7,6 +7,7 @@ mod history;
 mod lock;
 mod migration;
 pub mod old_code;
+pub mod release;
 pub mod rollback;
 mod schema;
 pub mod step;
@@ -17,6 +18,7 @@ use crate::flag::FlagFacts;
 use crate::read::Unread;
 use crate::read::evidence::Evidence;
 use crate::read::migration::Unit;
+use crate::read::release::Release;
 use crate::read::rollback::Rollback;
 use crate::rule::Rule;
 use crate::schema::Timeline;
@@ -39,6 +41,7 @@ pub struct Inspection {
     /// Flag definitions of the change, compared.
     pub flags: FlagFacts,
     pub rollback: Rollback,
+    pub release: Release,
     /// New migrations with a down script, replayed up and down.
     pub inverses: Vec<Inverse>,
     pub evidence: Evidence,
@@ -61,6 +64,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     history::DETECTORS,
     rollback::DETECTORS,
     evidence::DETECTORS,
+    release::DETECTORS,
     &[("policy.suppressions", by_verdict)],
 ];
 

@@ -30,11 +30,7 @@ pub fn not_valid(inspection: &Inspection, view: &StepView) -> Option<Fix> {
 
 fn split_constraint(inspection: &Inspection, view: &StepView, alter: &AlterTable, constraint: &Constraint) -> Option<Vec<Edit>> {
     let text = inspection.sources.text(view.file);
-    let splits = match &constraint.kind {
-        ConstraintKind::ForeignKey { .. } => true,
-        ConstraintKind::Check { .. } => true,
-        _ => false,
-    };
+    let splits = matches!(constraint.kind, ConstraintKind::ForeignKey { .. } | ConstraintKind::Check { .. });
     if !splits || constraint.not_enforced {
         return None;
     }

@@ -1,6 +1,7 @@
 //! Flags, environment and policy file in; everything decided once, as `Settings`, out.
 
 mod policy;
+mod release;
 mod schema;
 mod shape;
 mod text;
@@ -14,6 +15,7 @@ use crate::change::{ChangeSet, Snapshot, Text, tree};
 use crate::error::{Error, PolicyError, UsageError};
 use crate::verdict::baseline::Baseline;
 pub use policy::*;
+pub use release::*;
 pub use schema::policy_schema;
 pub use text::PolicyText;
 
@@ -50,6 +52,10 @@ pub struct Settings {
     pub evidence: Vec<crate::read::evidence::Input>,
     /// Ids of the CI run the check itself runs in: its jobs that are not done are not waited for.
     pub own_runs: Vec<String>,
+    /// The moment the rollout is judged for, where one is given.
+    pub at: Option<jiff::Timestamp>,
+    /// GitLab says that the pipeline runs in a deploy freeze.
+    pub deploy_freeze: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -93,6 +99,8 @@ impl Settings {
             history_unknown: false,
             evidence: Vec::new(),
             own_runs: Vec::new(),
+            at: None,
+            deploy_freeze: false,
         }
     }
 

@@ -29,6 +29,8 @@ pub struct Policy {
     pub flags: Vec<FlagSource>,
     /// Path of the baseline from the root of the repository.
     pub baseline: Option<String>,
+    /// Being there makes the release gates required.
+    pub release: Option<super::ReleasePolicy>,
 }
 
 /// Names flags in a format of the repository's own.
@@ -227,6 +229,10 @@ fn validate(source: &PolicyText, policy: &Policy) -> Result<(), PolicyError> {
     }
     for (i, flags) in policy.flags.iter().enumerate() {
         glob(&["flags", &i.to_string(), "path"], &flags.path)?;
+    }
+    if let Some(release) = &policy.release {
+        let help = "write times of day as \"09:00\", days as mon-thu, dates as 2026-12-20, and the zone as an IANA name, `Europe/Berlin`";
+        release.calendar().map_err(|problem| source.error_at(&["release"], problem, help))?;
     }
     for (i, path) in policy.rollback.paths.iter().enumerate() {
         glob(&["rollback", "paths", &i.to_string()], path)?;

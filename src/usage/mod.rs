@@ -2,10 +2,10 @@
 
 mod block;
 mod grade;
-mod language;
+pub mod language;
 mod place;
 mod plan;
-mod scan;
+pub mod scan;
 mod spell;
 mod sql;
 

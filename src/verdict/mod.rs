@@ -4,6 +4,7 @@ pub mod baseline;
 pub mod fingerprint;
 pub mod gates;
 mod own;
+mod release;
 mod suppress;
 mod vouch;
 

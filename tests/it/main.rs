@@ -10,6 +10,8 @@ mod policy;
 mod postgres_reader;
 mod projects;
 mod readme;
+mod release;
 mod rules;
+mod scratch;
 mod suppress;
 mod usage;
