@@ -1,7 +1,7 @@
 //! Constraints checked without a strong lock: ADD CONSTRAINT or SET NOT NULL in, NOT VALID here and a VALIDATE that commits later out.
 
 use super::next::{Wanted, files};
-use super::{has_own_transaction, insert, is_plain, replace};
+use super::{has_own_transaction, insert, is_plain, replace, with_line};
 use crate::detect::Inspection;
 use crate::detect::step::StepView;
 use crate::finding::{Edit, Fix};
@@ -26,6 +26,35 @@ pub fn not_valid(inspection: &Inspection, view: &StepView) -> Option<Fix> {
         _ => return None,
     };
     Some(Fix { title: title.to_owned(), safe: !matches!(view.unit.framework, Framework::Atlas | Framework::Plain), edits })
+}
+
+/// Moves the VALIDATE that ends a script into the next migration.
+pub fn validate_later(inspection: &Inspection, view: &StepView) -> Option<Fix> {
+    let SchemaOp::AlterTable(alter) = view.kind() else { return None };
+    let TableAction::ValidateConstraint { name } = &alter.action else { return None };
+    let script = &view.migration.up;
+    let last = script.statements.last().is_some_and(|statement| statement.span == view.statement.span);
+    let splits = matches!(script.transaction, Wrapping::Transaction | Wrapping::ImplicitWhenMany) && !has_own_transaction(view);
+    if !splits || !last || script.statements.len() < 2 || view.statement.ops.len() != 1 {
+        return None;
+    }
+    let text = inspection.sources.text(view.file);
+    let mut edits = vec![replace(view.file, with_line(text, view.statement.span), "")];
+    let statement = format!("{};\n", view.statement.span.text(text));
+    edits.extend(later(inspection, view, name.span.text(text), statement)?);
+    Some(Fix { title: "validate it in a migration of its own".to_owned(), safe: view.unit.framework != Framework::Atlas, edits })
+}
+
+/// Leaves the default in place for this rollout. What is left to do is for the next one, so it is not done unasked.
+pub fn keep_default(inspection: &Inspection, view: &StepView) -> Option<Fix> {
+    let SchemaOp::AlterTable(alter) = view.kind() else { return None };
+    let alone = view.statement.ops.len() == 1 && view.migration.up.statements.len() > 1;
+    if !alone || !matches!(alter.action, TableAction::DropDefault { .. }) {
+        return None;
+    }
+    let text = inspection.sources.text(view.file);
+    let edits = vec![replace(view.file, with_line(text, view.statement.span), "")];
+    Some(Fix { title: "keep the default in this rollout, drop it in the next".to_owned(), safe: false, edits })
 }
 
 fn split_constraint(inspection: &Inspection, view: &StepView, alter: &AlterTable, constraint: &Constraint) -> Option<Vec<Edit>> {

@@ -5,12 +5,12 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::next::{Wanted, files};
-use super::{has_own_transaction, insert, is_plain, replace};
+use super::{has_own_transaction, insert, is_plain, replace, with_line};
 use crate::detect::Inspection;
 use crate::detect::step::StepView;
 use crate::finding::{Edit, Fix};
 use crate::read::migration::{Framework, Wrapping};
-use crate::schema::op::{CreateIndex, SchemaOp, Statement};
+use crate::schema::op::{ConstraintKind, CreateIndex, SchemaOp, Statement, TableAction};
 use crate::source::Span;
 
 static HEAD: LazyLock<Regex> =
@@ -44,6 +44,32 @@ pub fn outside_transaction(inspection: &Inspection, view: &StepView) -> Option<F
     Some(Fix { title: "run the statement outside a transaction".to_owned(), safe: is_known(view), edits })
 }
 
+/// Builds the index of a UNIQUE constraint here, without the lock, and makes it the constraint's in the next migration.
+pub fn before_unique(inspection: &Inspection, view: &StepView) -> Option<Fix> {
+    let SchemaOp::AlterTable(alter) = view.kind() else { return None };
+    let TableAction::AddConstraint { constraint } = &alter.action else { return None };
+    let ConstraintKind::Unique { columns, using_index: None, nulls_not_distinct: false } = &constraint.kind else { return None };
+    let name = constraint.name.as_ref().filter(|name| is_plain(&name.text) && !constraint.deferrable)?;
+    if view.statement.ops.len() != 1 || view.migration.up.statements.len() != 1 || has_own_transaction(view) {
+        return None;
+    }
+    let text = inspection.sources.text(view.file);
+    let (table, columns) =
+        (alter.table.span().text(text), columns.iter().map(|column| column.span.text(text)).collect::<Vec<_>>().join(", "));
+    let index = format!("CREATE UNIQUE INDEX CONCURRENTLY {} ON {table} ({columns})", name.text);
+    let wanted = Wanted {
+        title: format!("use_{}", name.text),
+        up: format!("ALTER TABLE {table} ADD CONSTRAINT {} UNIQUE USING INDEX {};\n", name.text, name.text),
+        down: None,
+        alone: false,
+        unit: view.unit,
+    };
+    let mut edits = vec![replace(view.file, view.statement.span, index)];
+    edits.extend(outside(inspection, view)?);
+    edits.extend(files(inspection, &wanted)?);
+    Some(Fix { title: "build the index CONCURRENTLY, then make it the constraint's".to_owned(), safe: is_known(view), edits })
+}
+
 /// Atlas keeps checksums that have to be written anew, and of a plain directory the runner is not known.
 fn is_known(view: &StepView) -> bool {
     !matches!(view.unit.framework, Framework::Atlas | Framework::Plain)
@@ -58,7 +84,7 @@ fn is_index(op: &SchemaOp) -> bool {
 fn outside(inspection: &Inspection, view: &StepView) -> Option<Vec<Edit>> {
     let script = &view.migration.up;
     let alone = script.statements.len() == 1;
-    let indexes_only = script.statements.iter().all(|statement: &Statement| statement.ops.iter().all(|op| is_index(&op.kind)));
+    let indexes_only = alone || script.statements.iter().all(|statement: &Statement| statement.ops.iter().all(|op| is_index(&op.kind)));
     let text = inspection.sources.text(view.file);
     let start = if text.starts_with('\u{feff}') { 3 } else { 0 };
     let path = inspection.sources.path(view.file);
@@ -125,14 +151,4 @@ fn is_needed(inspection: &Inspection, view: &StepView, index: &str) -> bool {
     }
     let later = later.to_lowercase();
     later.contains(index) || (create.unique && later.contains("conflict"))
-}
-
-/// The statement with its semicolon, and its line when nothing else is on it.
-fn with_line(text: &str, span: Span) -> Span {
-    let rest = &text[span.end..];
-    let end = span.end + rest.find(|c: char| !c.is_whitespace()).filter(|at| rest[*at..].starts_with(';')).map_or(0, |at| at + 1);
-    let line_start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
-    let line_end = text[end..].find('\n').map_or(text.len(), |at| end + at + 1);
-    let bare = text[line_start..span.start].trim().is_empty() && text[end..line_end].trim().is_empty();
-    if bare { Span { start: line_start, end: line_end } } else { Span { start: span.start, end } }
 }

@@ -24,7 +24,10 @@ const FIXERS: &[(&str, Fixer)] = &[
     ("lock/index-not-concurrent", index::concurrently),
     ("lock/index-drop-not-concurrent", index::concurrently),
     ("migration/concurrently-in-transaction", index::outside_transaction),
+    ("lock/constraint-builds-index", index::before_unique),
     ("lock/table-scan", constraint::not_valid),
+    ("lock/validate-in-same-transaction", constraint::validate_later),
+    ("schema/default-dropped", constraint::keep_default),
 ];
 
 /// Proposes fixes for findings in migrations that the change adds. One that is merged stays as it is.
@@ -52,6 +55,16 @@ fn insert(file: FileId, at: usize, text: impl Into<String>) -> Edit {
 
 fn replace(file: FileId, span: Span, text: impl Into<String>) -> Edit {
     Edit::Replace { place: Place { file, span }, with: text.into() }
+}
+
+/// The statement with its semicolon, and its line when nothing else is on it.
+fn with_line(text: &str, span: Span) -> Span {
+    let rest = &text[span.end..];
+    let end = span.end + rest.find(|c: char| !c.is_whitespace()).filter(|at| rest[*at..].starts_with(';')).map_or(0, |at| at + 1);
+    let line_start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
+    let line_end = text[end..].find('\n').map_or(text.len(), |at| end + at + 1);
+    let bare = text[line_start..span.start].trim().is_empty() && text[end..line_end].trim().is_empty();
+    if bare { Span { start: line_start, end: line_end } } else { Span { start: span.start, end } }
 }
 
 /// The script opens or ends transactions itself, so where one begins is not the runner's to say.

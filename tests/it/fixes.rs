@@ -242,6 +242,47 @@ fn a_constraint_is_validated_in_the_next_migration() {
     );
 }
 
+#[test]
+fn a_unique_constraint_takes_an_index_that_was_built_before() {
+    expect(
+        "Flyway",
+        &[("src/main/resources/db/migration/V1__t.sql", TABLES)],
+        &[("src/main/resources/db/migration/V2__u.sql", "ALTER TABLE orders ADD CONSTRAINT orders_total UNIQUE (customer_id, total);\n")],
+        &[
+            (
+                "src/main/resources/db/migration/V2__u.sql",
+                "CREATE UNIQUE INDEX CONCURRENTLY orders_total ON orders (customer_id, total);\n",
+            ),
+            ("src/main/resources/db/migration/V2__u.sql.conf", "executeInTransaction=false\n"),
+            (
+                "src/main/resources/db/migration/V3__use_orders_total.sql",
+                "ALTER TABLE orders ADD CONSTRAINT orders_total UNIQUE USING INDEX orders_total;\n",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn a_validate_moves_out_of_the_transaction_of_its_constraint() {
+    const DOWN: &str = "ALTER TABLE orders DROP CONSTRAINT positive;\n";
+    expect(
+        "golang-migrate",
+        &[("migrations/000001_t.up.sql", TABLES), ("migrations/000001_t.down.sql", "DROP TABLE orders;\nDROP TABLE customers;\n")],
+        &[
+            (
+                "migrations/000002_c.up.sql",
+                "ALTER TABLE orders ADD CONSTRAINT positive CHECK (total > 0) NOT VALID;\nALTER TABLE orders VALIDATE CONSTRAINT positive;\n",
+            ),
+            ("migrations/000002_c.down.sql", DOWN),
+        ],
+        &[
+            ("migrations/000002_c.up.sql", "ALTER TABLE orders ADD CONSTRAINT positive CHECK (total > 0) NOT VALID;\n"),
+            ("migrations/000003_validate_positive.up.sql", "ALTER TABLE orders VALIDATE CONSTRAINT positive;\n"),
+            ("migrations/000003_validate_positive.down.sql", "-- Nothing to undo here.\nSELECT 1;\n"),
+        ],
+    );
+}
+
 /// A repository of golang-migrate's with an index that is not built concurrently.
 fn with_index() -> tempfile::TempDir {
     let repo = repository();
