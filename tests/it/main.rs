@@ -11,6 +11,7 @@ mod postgres_reader;
 mod projects;
 mod readme;
 mod release;
+mod reports;
 mod rules;
 mod scratch;
 mod suppress;
