@@ -1,13 +1,13 @@
 //! Constraints checked without a strong lock: ADD CONSTRAINT or SET NOT NULL in, NOT VALID here and a VALIDATE that commits later out.
 
 use super::next::{Wanted, files};
-use super::{has_own_transaction, insert, is_plain, replace, with_line};
+use super::{has_own_transaction, insert, is_new, is_plain, replace, with_line};
 use crate::detect::Inspection;
 use crate::detect::step::StepView;
 use crate::finding::{Edit, Fix};
 use crate::read::migration::{Framework, Wrapping};
-use crate::schema::op::{AlterTable, Constraint, ConstraintKind, SchemaOp, TableAction};
-use crate::source::Span;
+use crate::schema::op::{AlterTable, Constraint, ConstraintKind, Op, SchemaOp, TableAction};
+use crate::source::{FileId, Span};
 
 /// Adds the constraint for new rows and checks the old ones in the next transaction.
 pub fn not_valid(inspection: &Inspection, view: &StepView) -> Option<Fix> {
@@ -104,10 +104,24 @@ fn alter_table<'t>(text: &'t str, view: &StepView, alter: &AlterTable) -> Option
     (!head.is_empty() && !head.contains(['\n', '-', '/'])).then_some(head)
 }
 
+/// Where the newest migration, one that only validates, ends: what is to be validated next to it belongs there.
+fn open_validation(inspection: &Inspection, view: &StepView) -> Option<(FileId, usize)> {
+    let newest =
+        view.unit.migrations.iter().rev().find(|migration| !migration.repeatable).filter(|newest| is_new(inspection, &newest.path))?;
+    let validates =
+        |op: &Op| matches!(&op.kind, SchemaOp::AlterTable(alter) if matches!(alter.action, TableAction::ValidateConstraint { .. }));
+    let only = newest.up.statements.iter().all(|statement| statement.ops.iter().all(validates));
+    let last = newest.up.statements.last().filter(|_| only && newest.id != view.migration.id)?;
+    Some((newest.up.source, last.span.end))
+}
+
 /// The statements go where the lock of the first is given back: behind it where each commits, else into the next migration.
 fn later(inspection: &Inspection, view: &StepView, name: &str, statements: String) -> Option<Vec<Edit>> {
     if view.migration.up.transaction == Wrapping::Autocommit {
         return Some(vec![insert(view.file, view.statement.span.end, format!(";\n{}", statements.trim_end().trim_end_matches(';')))]);
+    }
+    if let Some(end) = open_validation(inspection, view) {
+        return Some(vec![insert(end.0, end.1, format!(";\n{}", statements.trim_end().trim_end_matches(';')))]);
     }
     let title = format!("validate_{}", name.trim_matches('"'));
     if !is_plain(&title) {

@@ -132,23 +132,24 @@ fn separate(inspection: &Inspection, view: &StepView, statement: &str) -> Option
     Some(edits)
 }
 
-/// The way back, a later statement or a later migration speaks of the index; a unique one may be what ON CONFLICT rests on.
+/// The way back, the rest of its migration or a later one speaks of the index (a DROP before it, so that it would be missing until it
+/// is built again); a unique one may be what ON CONFLICT rests on.
 fn is_needed(inspection: &Inspection, view: &StepView, index: &str) -> bool {
     let SchemaOp::CreateIndex(create) = view.kind() else { return true };
-    let after = view.unit.migrations.iter().skip_while(|migration| migration.id != view.migration.id);
-    let mut later = String::new();
-    for migration in after {
-        let own = migration.id == view.migration.id;
-        let text = inspection.sources.text(migration.up.source);
-        for region in &migration.up.regions {
-            let from = if own { view.statement.span.end.max(region.start) } else { region.start };
-            later.push_str(Span { start: from.min(region.end), end: region.end }.text(text));
-        }
-        if let Some(down) = &migration.down {
-            let text = inspection.sources.text(down.source);
-            down.regions.iter().for_each(|region| later.push_str(region.text(text)));
+    let from_here = view.unit.migrations.iter().skip_while(|migration| migration.id != view.migration.id);
+    let mut rest = String::new();
+    for script in from_here.flat_map(|migration| [Some(&migration.up), migration.down.as_ref()]).flatten() {
+        let text = inspection.sources.text(script.source);
+        let own = view.statement.span;
+        for region in &script.regions {
+            if script.source == view.file && region.encloses(own) {
+                rest.push_str(Span { start: region.start, end: own.start }.text(text));
+                rest.push_str(Span { start: own.end, end: region.end }.text(text));
+            } else {
+                rest.push_str(region.text(text));
+            }
         }
     }
-    let later = later.to_lowercase();
-    later.contains(index) || (create.unique && later.contains("conflict"))
+    let rest = rest.to_lowercase();
+    rest.contains(index) || (create.unique && rest.contains("conflict"))
 }

@@ -39,13 +39,18 @@ pub fn propose(inspection: &Inspection, findings: &mut [Finding]) {
     let views = steps(inspection);
     for finding in findings.iter_mut().filter(|finding| finding.fix.is_none()) {
         let Some((_, fixer)) = FIXERS.iter().find(|(rule, _)| *rule == finding.rule) else { continue };
-        let new = inspection.change.file(&finding.path).is_some_and(|file| file.status == FileStatus::Added);
+        let new = is_new(inspection, &finding.path);
         let view =
             views.iter().find(|view| Some(view.place()) == finding.place && view.statement.ops.iter().any(|op| std::ptr::eq(op, view.op)));
         if let (true, Some(view)) = (new, view) {
             finding.fix = fixer(inspection, view);
         }
     }
+}
+
+/// The change adds this file. What is merged has run somewhere.
+fn is_new(inspection: &Inspection, path: &str) -> bool {
+    inspection.change.file(path).is_some_and(|file| file.status == FileStatus::Added)
 }
 
 /// Text put in at a byte of a file.
@@ -57,14 +62,20 @@ fn replace(file: FileId, span: Span, text: impl Into<String>) -> Edit {
     Edit::Replace { place: Place { file, span }, with: text.into() }
 }
 
-/// The statement with its semicolon, and its line when nothing else is on it.
+/// The statement with its semicolon, and its line when nothing else is on it; of two blank lines around it, one.
 fn with_line(text: &str, span: Span) -> Span {
     let rest = &text[span.end..];
     let end = span.end + rest.find(|c: char| !c.is_whitespace()).filter(|at| rest[*at..].starts_with(';')).map_or(0, |at| at + 1);
     let line_start = text[..span.start].rfind('\n').map_or(0, |at| at + 1);
     let line_end = text[end..].find('\n').map_or(text.len(), |at| end + at + 1);
     let bare = text[line_start..span.start].trim().is_empty() && text[end..line_end].trim().is_empty();
-    if bare { Span { start: line_start, end: line_end } } else { Span { start: span.start, end } }
+    if !bare {
+        return Span { start: span.start, end };
+    }
+    let blank_before = text[..line_start].trim_end_matches([' ', '\t', '\r', '\n']).len() + 1 < line_start || line_start == 0;
+    let after = text[line_end..].find('\n').map_or(text.len(), |at| line_end + at + 1);
+    let blank_after = text[line_end..after].trim().is_empty();
+    Span { start: line_start, end: if blank_before && blank_after { after } else { line_end } }
 }
 
 /// The script opens or ends transactions itself, so where one begins is not the runner's to say.

@@ -186,6 +186,18 @@ fn an_index_that_something_needs_is_not_moved() {
         &[],
     );
     expect(
+        "it was dropped just before",
+        base,
+        &[
+            (
+                "migrations/000002_i.up.sql",
+                "DROP INDEX IF EXISTS orders_customer;\nCREATE INDEX orders_customer ON orders (customer_id, total);\n",
+            ),
+            ("migrations/000002_i.down.sql", "SELECT 1;\n"),
+        ],
+        &[],
+    );
+    expect(
         "the script has a transaction of its own",
         base,
         &[
@@ -216,6 +228,24 @@ fn a_constraint_is_validated_in_the_next_migration() {
             (
                 "migrations/00003_validate_orders_customer_id_fkey.sql",
                 "-- +goose Up\nALTER TABLE orders VALIDATE CONSTRAINT orders_customer_id_fkey;\n\n-- +goose Down\n-- Nothing to undo here.\nSELECT 1;\n",
+            ),
+        ],
+    );
+    expect(
+        "several in one statement, Flyway",
+        &[("src/main/resources/db/migration/V1__t.sql", TABLES)],
+        &[(
+            "src/main/resources/db/migration/V2__c.sql",
+            "ALTER TABLE orders\n  ADD CONSTRAINT positive CHECK (total > 0),\n  ADD CONSTRAINT customer FOREIGN KEY (customer_id) REFERENCES customers;\n",
+        )],
+        &[
+            (
+                "src/main/resources/db/migration/V2__c.sql",
+                "ALTER TABLE orders\n  ADD CONSTRAINT positive CHECK (total > 0) NOT VALID,\n  ADD CONSTRAINT customer FOREIGN KEY (customer_id) REFERENCES customers NOT VALID;\n",
+            ),
+            (
+                "src/main/resources/db/migration/V3__validate_positive.sql",
+                "ALTER TABLE orders VALIDATE CONSTRAINT positive;\nALTER TABLE orders VALIDATE CONSTRAINT customer;\n",
             ),
         ],
     );
