@@ -22,10 +22,19 @@ pub fn run(args: &CheckArgs, style: Style) -> Result<ExitCode, Error> {
     }
     if args.fix {
         super::fix::fix(args, &change, &settings, &rules)?;
-        return run(&CheckArgs { fix: false, ..args.clone() }, style);
+        return run(&again(args, &change), style);
     }
     let outcome = crate::inspect(change, settings, &rules)?;
     report(&args.output, &outcome, &rules, style)
+}
+
+/// The same check of the same change, now that its fixes are in the working tree.
+fn again(args: &CheckArgs, change: &ChangeSet) -> CheckArgs {
+    let mut again = CheckArgs { fix: false, ..args.clone() };
+    if again.range.base.is_none() && again.range.deployed.is_none() {
+        again.range.base = change.base.id().map(str::to_owned);
+    }
+    again
 }
 
 /// The change and the settings that the words of the command line and the environment name.

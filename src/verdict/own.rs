@@ -1,11 +1,10 @@
 //! Findings about the policy itself: what a change does to the rules it is judged by in, findings at the policy's places out.
 
-use std::collections::BTreeSet;
-
 use crate::change::{ChangedFile, EntryKind, FileStatus, Text};
 use crate::detect::Inspection;
+use crate::detect::step::at;
 use crate::error::{Error, PolicyError};
-use crate::finding::{Confidence, Finding, Status, Subject, SubjectKind};
+use crate::finding::{Finding, Subject, SubjectKind};
 use crate::rule::Rule;
 use crate::settings::{self, POLICY_FILE, looks_like_policy};
 use crate::source::{FileId, Place, Side, Span};
@@ -65,29 +64,13 @@ impl<'a> Own<'a> {
     }
 
     /// A finding of a rule, at the severity that rule and policy give it. Without a place it is about `path`.
-    pub fn add(&mut self, id: &str, at: Option<At>, path: &str, message: String) {
+    pub fn add(&mut self, id: &str, at_place: Option<At>, path: &str, message: String) {
         let Some(rule) = self.rules.iter().find(|rule| rule.id == id) else { return };
         let chosen = self.inspection.settings.policy.rules.get(id).and_then(|policy| policy.severity);
         let Some(severity) = chosen.map_or(Some(rule.severity), |chosen| chosen.severity()) else { return };
-        let path = at.map_or(path, |(_, path)| path);
-        self.findings.push(Finding {
-            rule: rule.id.clone(),
-            gate: rule.gate,
-            severity,
-            message,
-            why: rule.why.trim().to_owned(),
-            remedy: rule.remedy.trim().to_owned(),
-            place: at.map(|(place, _)| place),
-            path: path.to_owned(),
-            subject: Subject::of(SubjectKind::File, path),
-            effects: BTreeSet::new(),
-            confidence: Confidence::Proved,
-            labels: Vec::new(),
-            evidence: Vec::new(),
-            fix: None,
-            status: Status::Active,
-            fingerprint: String::new(),
-        });
+        let path = at_place.map_or(path, |(_, path)| path);
+        let found = at(rule, Subject::of(SubjectKind::File, path), message, &[]);
+        self.findings.push(Finding { severity, place: at_place.map(|(place, _)| place), path: path.to_owned(), ..found });
     }
 
     /// What the change does to the policy: it does not decide about itself, and must not leave a broken one behind.
