@@ -130,8 +130,8 @@ pub enum HookCommand {
     Install,
     /// Check the refs git names on standard input.
     PrePush {
-        /// Name of the remote, or its URL.
-        remote: String,
+        /// Name of the remote, or its URL; as git gives it to the hook.
+        remote: Option<String>,
         /// URL of the remote.
         url: Option<String>,
     },
@@ -162,6 +162,9 @@ pub struct CheckArgs {
     /// Also take fixes whose runner is not known, or that need another step by hand.
     #[arg(long)]
     pub unsafe_fixes: bool,
+    /// Manifests as they will be applied, where the repository keeps templates: a file or a directory; may repeat.
+    #[arg(long, value_name = "PATH")]
+    pub manifests: Vec<PathBuf>,
     #[command(flatten)]
     pub output: OutputArgs,
 }

@@ -10,6 +10,7 @@ pub mod fix;
 pub mod flag;
 pub mod read;
 pub mod report;
+pub mod rollout;
 pub mod rule;
 pub mod schema;
 pub mod settings;
@@ -38,14 +39,19 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
     let mut sources = SourceMap::default();
     let facts = read::change(&change, &settings, &mut sources)?;
     let timelines = schema::timeline::build(&facts.base_units, &facts.head_units, &settings, &sources);
-    let old_code = detect::old_code::search(&change.base_tree, &change.base, &facts.base_units, &timelines, &settings)?;
+    let old_code = detect::old_code::search(&change.base_tree, &change.base, &facts, &timelines, &settings, &sources)?;
     let flags = flag::inspect(&change, &mut sources, &settings)?;
     let fresh = detect::new_paths(&facts.base_units, &facts.head_units, &sources);
     let rollback = read::rollback::read(&change, &settings, &fresh, &mut sources)?;
+    let rollouts = rollout::inspect(&change, &rollback, &mut sources, &settings)?;
     let release = read::release::read(&change, &settings, &rollback.documents, &sources);
     change.notices.extend(release.notice(&settings));
     let inverses = schema::inverse::inverses(&facts.base_units, &facts.head_units, &settings, &sources);
     let evidence = read::evidence::read(&settings.evidence);
+    let pipelines = read::pipeline::read(&change, &mut sources)?;
+    let mut added = read::added::read(&change, &mut sources)?;
+    let mut skipped = facts.skipped;
+    skipped.append(&mut added.unread);
     Ok(Inspection {
         settings,
         change,
@@ -56,10 +62,13 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
         old_code,
         flags,
         rollback,
+        rollouts,
         release,
         inverses,
         evidence,
+        pipelines,
+        added,
         unread: facts.unread,
-        skipped: facts.skipped,
+        skipped,
     })
 }

@@ -23,6 +23,8 @@ pub fn run(args: &RangeArgs) -> Result<ExitCode, Error> {
         "sources": sources,
         "migrations": inspection.head_units,
         "timelines": inspection.timelines,
+        "rollouts": inspection.rollouts,
+        "pipelines": inspection.pipelines,
         "unread": inspection.unread,
     });
     print(|out| json_text::write(&facts, out))?;

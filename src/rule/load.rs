@@ -50,6 +50,9 @@ fn problem(path: &str, rule: &Rule) -> Option<String> {
         }
         Some(_) => {}
     }
+    if let Some(problem) = detect::redflag::problem(rule) {
+        return Some(problem);
+    }
     // A remedy may end in the statements to paste.
     let sentence = |text: &str| text.len() >= 40 && text.contains(['.', ':']);
     if !sentence(rule.why.trim()) || !rule.why.trim().ends_with(['.', ')']) {

@@ -2,18 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use super::{Coverage, GateResult, GateStatus, Skipped};
+use super::{Coverage, GateResult, GateStatus, Skipped, staged};
 use crate::change::{ChangeSet, FileStatus};
 use crate::detect::Inspection;
 use crate::detect::evidence::{Tests, rehearsed, tests_green};
 use crate::detect::release;
 use crate::finding::{Finding, Gate, Severity};
 use crate::read::migration::Script;
+use crate::rule::Rule;
 use crate::schema::op::{SchemaOp, Statement};
 use crate::settings::{Phase, Requirement, Settings};
 use crate::source::FileId;
 
-pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding]) -> GateResult {
+pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding], rules: &[Rule]) -> GateResult {
     let own: Vec<&Finding> = findings.iter().filter(|finding| finding.gate == gate && finding.is_active()).collect();
     let count = own.iter().filter(|finding| finding.severity > Severity::Note).count();
     let blocking = own.iter().filter(|finding| finding.blocks()).count();
@@ -21,7 +22,7 @@ pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding]) -> Gate
     let (status, reason) = if blocking > 0 {
         (GateStatus::Fail, format!("{blocking} blocking {}", plural(blocking, "finding")))
     } else {
-        evidence(gate, inspection, &own, findings)
+        evidence(gate, inspection, &own, findings, rules)
     };
     let holds = requirement == Requirement::Required
         && match status {
@@ -54,6 +55,7 @@ fn by_default(gate: Gate, declared: bool) -> Requirement {
 fn declared(gate: Gate, inspection: &Inspection) -> bool {
     match gate {
         Gate::WindowConfirmed if inspection.release.deploy_freeze => true,
+        Gate::StagedRollout => staged::is_declared(inspection),
         _ if is_release(gate) => release::declared(inspection),
         _ => false,
     }
@@ -73,7 +75,7 @@ fn unknown_holds(gate: Gate, phase: Phase) -> bool {
 }
 
 /// The status of a gate no finding blocks.
-fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding], findings: &[Finding]) -> (GateStatus, String) {
+fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding], findings: &[Finding], rules: &[Rule]) -> (GateStatus, String) {
     if inspection.change.files.is_empty() {
         return (GateStatus::NotApplicable, "nothing changed".to_owned());
     }
@@ -83,11 +85,8 @@ fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding], findings: &[F
         Gate::TestsGreen => tests(inspection),
         Gate::FlagsOff => flags(inspection, own),
         Gate::RollbackReady => rollback(inspection),
-        Gate::StagedRollout => (GateStatus::Unknown, "no rollout plan was judged".to_owned()),
-        Gate::PipelineOnly => match inspection.change.files.iter().find(|file| is_pipeline(&file.path)) {
-            Some(file) => (GateStatus::Unknown, format!("{} changed; pipelines are not judged yet", file.path)),
-            None => (GateStatus::NotApplicable, "no pipeline file changed".to_owned()),
-        },
+        Gate::StagedRollout => staged::decide(inspection, rules),
+        Gate::PipelineOnly => super::pipeline::decide(inspection),
         Gate::WindowConfirmed => super::release::window(inspection),
         Gate::StakeholdersNotified => super::release::notified(inspection, own),
         Gate::VerificationPlanned => super::release::verification(inspection),
@@ -161,14 +160,6 @@ pub fn ships_anything(change: &ChangeSet) -> bool {
 /// Neither documentation nor a test.
 pub fn ships(path: &str) -> bool {
     !is_documentation(path) && !is_test(path)
-}
-
-/// What builds, tests or deploys.
-fn is_pipeline(path: &str) -> bool {
-    const PLACES: [&str; 4] = [".github/workflows/", ".gitlab-ci", ".circleci/", ".buildkite/"];
-    const NAMES: [&str; 5] = ["Jenkinsfile", "azure-pipelines.yml", "azure-pipelines.yaml", "Makefile", "justfile"];
-    let name = path.rsplit('/').next().unwrap_or(path);
-    PLACES.iter().any(|place| path.starts_with(place)) || NAMES.contains(&name)
 }
 
 fn is_documentation(path: &str) -> bool {

@@ -4,7 +4,9 @@ pub mod baseline;
 pub mod fingerprint;
 pub mod gates;
 mod own;
+mod pipeline;
 mod release;
+mod staged;
 mod suppress;
 mod vouch;
 
@@ -87,7 +89,7 @@ pub fn judge(mut inspection: Inspection, mut findings: Vec<Finding>, rules: &[Ru
     sort(&mut findings);
     fingerprint::assign(&mut findings, &inspection.sources);
     let coverage = gates::coverage(&inspection);
-    let gates: Vec<GateResult> = Gate::ALL.iter().map(|gate| gates::decide(*gate, &inspection, &findings)).collect();
+    let gates: Vec<GateResult> = Gate::ALL.iter().map(|gate| gates::decide(*gate, &inspection, &findings, rules)).collect();
     let verdict = if gates.iter().any(|gate| gate.holds) { Verdict::Hold } else { Verdict::Cleared };
     Outcome { inspection, findings, gates, coverage, verdict }
 }

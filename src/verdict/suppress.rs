@@ -112,13 +112,15 @@ fn by_comments(inspection: &Inspection, own: &mut Own, findings: &mut [Finding])
 
 /// Suppressions in the files of the change and in those that findings are in. Each text once, however often it was read.
 fn collect(inspection: &Inspection, own: &mut Own, findings: &[Finding]) -> Vec<Comment> {
-    let found_in = findings.iter().filter_map(|finding| finding.place).map(|place| inspection.sources.path(place.file));
-    let mut wanted: BTreeSet<&str> = found_in.collect();
+    let found: BTreeSet<FileId> = findings.iter().filter_map(|finding| Some(finding.place?.file)).collect();
+    let mut wanted: BTreeSet<&str> = found.iter().map(|file| inspection.sources.path(*file)).collect();
     wanted.extend(inspection.change.added_or_modified().map(|file| file.path.as_str()));
     let mut comments = Vec::new();
     for (file, source) in inspection.sources.iter() {
+        // Documentation of suppressions is no suppression.
+        let silent = source.searched && !found.contains(&file);
         let head = source.side == Side::Head && source.text.contains("holdshort:");
-        if !head || !wanted.remove(source.path.as_str()) {
+        if silent || !head || !wanted.remove(source.path.as_str()) {
             continue;
         }
         let (good, bad) = suppressions(&source.path, &source.text, source.lines());
