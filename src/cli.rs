@@ -54,6 +54,9 @@ pub enum Command {
     Hook(HookCommand),
     /// List the rules.
     Rules(RulesArgs),
+    /// Write or shrink the baseline: findings that were there when holdshort came.
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
     /// Show the settings of a check, each with where it comes from.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -90,6 +93,23 @@ pub enum DocFormat {
     Markdown,
     /// The rule files, as JSON.
     Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BaselineCommand {
+    /// Write every finding of the check into the file, anew.
+    Write(BaselineArgs),
+    /// Take out of the file what is gone. It never grows.
+    Update(BaselineArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct BaselineArgs {
+    /// The baseline. Default: the policy's `baseline`, else `holdshort-baseline.json` at the root.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub range: RangeArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -134,13 +154,25 @@ pub struct DemoArgs {
     pub output: OutputArgs,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
     #[command(flatten)]
     pub range: RangeArgs,
     /// What CI says of the commit: a file or a directory of JUnit XML, GitHub, GitLab or in-toto JSON; may repeat.
     #[arg(long, value_name = "PATH")]
     pub evidence: Vec<PathBuf>,
+    /// A file of findings that were there before and do not hold; `holdshort baseline write` makes one.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Write the fixes that are safe into the working tree, then check again.
+    #[arg(long, conflicts_with_all = ["head", "diff"])]
+    pub fix: bool,
+    /// Show what `--fix` would write, as a diff, instead of the report.
+    #[arg(long)]
+    pub diff: bool,
+    /// Also take fixes whose runner is not known, or that need another step by hand.
+    #[arg(long)]
+    pub unsafe_fixes: bool,
     /// Manifests as they will be applied, where the repository keeps templates: a file or a directory; may repeat.
     #[arg(long, value_name = "PATH")]
     pub manifests: Vec<PathBuf>,
@@ -152,7 +184,7 @@ pub struct CheckArgs {
 }
 
 /// Which change.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct RangeArgs {
     /// The revision to compare with: its merge base with head is taken. A directory when PATH is no repository.
     #[arg(long, value_name = "REV")]
@@ -194,7 +226,7 @@ impl RangeArgs {
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct OutputArgs {
     /// Format of the report on standard output.
     #[arg(long, value_enum, default_value_t = Format::Human)]

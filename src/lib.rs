@@ -7,6 +7,7 @@ pub mod command;
 pub mod detect;
 pub mod error;
 pub mod finding;
+pub mod fix;
 pub mod flag;
 pub mod init;
 pub mod read;
@@ -31,7 +32,8 @@ use verdict::Outcome;
 /// One change, judged: facts, then steps, then findings, then gates.
 pub fn inspect(change: ChangeSet, settings: Settings, rules: &[Rule]) -> Result<Outcome, Error> {
     let inspection = gather(change, settings)?;
-    let findings = detect::run(&inspection, rules);
+    let mut findings = detect::run(&inspection, rules);
+    fix::propose(&inspection, &mut findings);
     Ok(verdict::judge(inspection, findings, rules))
 }
 

@@ -305,6 +305,11 @@ impl Repo {
         Ok(changed_files(&diff))
     }
 
+    /// The file differs from HEAD on disk or in the index, or is not in HEAD.
+    pub fn is_uncommitted(&self, path: &str) -> bool {
+        self.repo.status_file(Path::new(path)).is_ok_and(|status| !status.is_empty())
+    }
+
     /// There is uncommitted work: staged, unstaged or untracked.
     pub fn is_dirty(&self) -> Result<bool, ChangeError> {
         if self.repo.is_bare() {

@@ -16,8 +16,27 @@ pub fn run(args: &CheckArgs, style: Style) -> Result<ExitCode, Error> {
     settings.evidence = crate::read::evidence::load(&args.evidence)?;
     settings.manifests = crate::read::evidence::load(&args.manifests)?;
     settings.same_tree = args.same_tree;
+    if let Some(path) = &args.baseline {
+        settings.baseline = Some(super::baseline::named(&change, &settings, path)?);
+    }
+    if args.diff {
+        return super::fix::diff(args, &change, &settings, &rules);
+    }
+    if args.fix {
+        super::fix::fix(args, &change, &settings, &rules)?;
+        return run(&again(args, &change), style);
+    }
     let outcome = crate::inspect(change, settings, &rules)?;
     report(&args.output, &outcome, &rules, style)
+}
+
+/// The same check of the same change, now that its fixes are in the working tree.
+fn again(args: &CheckArgs, change: &ChangeSet) -> CheckArgs {
+    let mut again = CheckArgs { fix: false, ..args.clone() };
+    if again.range.base.is_none() && again.range.deployed.is_none() {
+        again.range.base = change.base.id().map(str::to_owned);
+    }
+    again
 }
 
 /// The change and the settings that the words of the command line and the environment name.

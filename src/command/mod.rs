@@ -1,10 +1,12 @@
 //! One file a command: parsed words in, output and an exit code out.
 
+mod baseline;
 mod check;
 mod config;
 mod demo;
 mod evidence;
 mod facts;
+mod fix;
 mod hook;
 mod hook_install;
 mod init;
@@ -39,6 +41,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Schema { file: SchemaFile::Report } => report_schema(),
         Command::Man { dir } => manual::man(dir.as_deref()),
         Command::Completions { shell } => manual::completions(shell),
+        Command::Baseline(command) => baseline::run(&command),
         Command::Config(ConfigCommand::Show(args)) => config::show(&args),
         Command::Schema { file: SchemaFile::Policy } => config::schema(),
     };

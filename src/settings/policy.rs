@@ -29,6 +29,8 @@ pub struct Policy {
     pub evidence: EvidencePolicy,
     pub suppressions: Vec<AcceptedRisk>,
     pub flags: Vec<FlagSource>,
+    /// Path of the baseline from the root of the repository.
+    pub baseline: Option<String>,
     /// Being there makes the release gates required.
     pub release: Option<super::ReleasePolicy>,
 }
@@ -239,6 +241,9 @@ fn validate(source: &PolicyText, policy: &Policy) -> Result<(), PolicyError> {
             return Err(source.error_at(&["migrations", &i, "server_version"], "this is not a version", help));
         }
     }
+    if let Some(path) = &policy.baseline {
+        directory(source, &["baseline"], path)?;
+    }
     for (i, accepted) in policy.suppressions.iter().enumerate() {
         let i = i.to_string();
         if accepted.until.as_deref().is_some_and(|until| until.parse::<jiff::civil::Date>().is_err()) {
@@ -269,12 +274,12 @@ fn validate(source: &PolicyText, policy: &Policy) -> Result<(), PolicyError> {
     Ok(())
 }
 
-/// A directory of the repository: no way out of it, and not empty.
+/// A place in the repository: no way out of it, and not empty.
 fn directory(source: &PolicyText, keys: &[&str], path: &str) -> Result<(), PolicyError> {
     let leaves = path.starts_with('/') || path.split('/').any(|part| part == "..");
     if path.trim().is_empty() || leaves || path.contains('\\') {
         let help = "write it from the root of the repository, with `/` between parts: `db/migrations`";
-        return Err(source.error_at(keys, format!("`{path}` is not a directory of the repository"), help));
+        return Err(source.error_at(keys, format!("`{path}` is not a place in the repository"), help));
     }
     Ok(())
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 pub struct Cluster {
     server: Child,
-    directory: tempfile::TempDir,
+    /// Where its socket is.
+    pub directory: tempfile::TempDir,
     pub major: u32,
 }
 
@@ -77,11 +78,6 @@ impl Cluster {
             std::thread::sleep(Duration::from_millis(50));
         }
         cluster
-    }
-
-    /// The directory of its socket.
-    pub fn socket(&self) -> &Path {
-        self.directory.path()
     }
 
     /// Runs a script to its first error. What it printed, or the error.

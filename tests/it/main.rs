@@ -1,11 +1,13 @@
 //! All integration tests, one binary.
 
 mod agreement;
+mod baseline;
 mod ci;
 mod cli;
 mod cluster;
 mod docs;
 mod evidence;
+mod fixes;
 mod flags;
 mod hook;
 mod layout;
@@ -23,5 +25,6 @@ mod reports;
 mod rollout;
 mod rules;
 mod scratch;
+mod suppress;
 mod usage;
 mod way;
