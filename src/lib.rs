@@ -5,6 +5,7 @@ pub mod cli;
 pub mod command;
 pub mod detect;
 pub mod error;
+pub mod facts;
 pub mod finding;
 pub mod flag;
 pub mod read;
@@ -27,7 +28,8 @@ use verdict::Outcome;
 /// One change, judged: facts, then steps, then findings, then gates.
 pub fn inspect(change: ChangeSet, settings: Settings, rules: &[Rule]) -> Result<Outcome, Error> {
     let inspection = gather(change, settings)?;
-    let findings = detect::run(&inspection, rules);
+    let mut findings = detect::run(&inspection, rules);
+    findings.extend(detect::team::run(&inspection, rules)?);
     Ok(verdict::judge(inspection, findings, rules))
 }
 

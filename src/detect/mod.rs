@@ -12,6 +12,7 @@ pub mod release;
 pub mod rollback;
 mod schema;
 pub mod step;
+pub mod team;
 
 use crate::change::ChangeSet;
 use crate::finding::Finding;

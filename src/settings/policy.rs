@@ -27,6 +27,8 @@ pub struct Policy {
     pub evidence: EvidencePolicy,
     pub suppressions: Vec<AcceptedRisk>,
     pub flags: Vec<FlagSource>,
+    /// Globs of team rules beside those in `.holdshort/rules`.
+    pub team_rules: Vec<String>,
     /// Being there makes the release gates required.
     pub release: Option<super::ReleasePolicy>,
 }
@@ -231,6 +233,9 @@ fn validate(source: &PolicyText, policy: &Policy) -> Result<(), PolicyError> {
     }
     for (i, path) in policy.rollback.paths.iter().enumerate() {
         glob(&["rollback", "paths", &i.to_string()], path)?;
+    }
+    for (i, path) in policy.team_rules.iter().enumerate() {
+        glob(&["team_rules", &i.to_string()], path)?;
     }
     for (i, path) in policy.usage.exclude.iter().enumerate() {
         glob(&["usage", "exclude", &i.to_string()], path)?;

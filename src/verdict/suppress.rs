@@ -188,6 +188,11 @@ fn judge_policy(inspection: &Inspection, findings: &[Finding], report: &mut Repo
         let message = "This change edits the policy. The policy at base decides until the change is merged.".to_owned();
         report.add(CHANGED, None, POLICY_FILE, message);
     }
+    let rules = inspection.change.files.iter().filter(|file| crate::rule::team::is_rule_file(&file.path, &inspection.settings.policy));
+    for file in rules.filter(|_| inspection.settings.phase != Phase::Push) {
+        let message = "This change edits a team rule. The rules at base decide until the change is merged.".to_owned();
+        report.add(CHANGED, None, &file.path, message);
+    }
 }
 
 struct Report<'a> {

@@ -13,4 +13,5 @@ mod release;
 mod reports;
 mod rules;
 mod scratch;
+mod team;
 mod usage;
