@@ -330,8 +330,17 @@ pub struct LintArgs {
     pub output: OutputArgs,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Run the examples of the team rules here.
+    Test,
+}
+
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct RulesArgs {
+    #[command(subcommand)]
+    pub command: Option<RulesCommand>,
     #[arg(long, value_enum, default_value_t = DocFormat::Text)]
     pub format: DocFormat,
 }

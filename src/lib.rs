@@ -6,6 +6,7 @@ pub mod collect;
 pub mod command;
 pub mod detect;
 pub mod error;
+pub mod facts;
 pub mod finding;
 pub mod fix;
 pub mod flag;
@@ -33,6 +34,7 @@ use verdict::Outcome;
 pub fn inspect(change: ChangeSet, settings: Settings, rules: &[Rule]) -> Result<Outcome, Error> {
     let inspection = gather(change, settings)?;
     let mut findings = detect::run(&inspection, rules);
+    findings.extend(detect::team::run(&inspection, rules)?);
     fix::propose(&inspection, &mut findings);
     Ok(verdict::judge(inspection, findings, rules))
 }

@@ -6,7 +6,6 @@ use super::check::open;
 use crate::change::ChangeSet;
 use crate::cli::{BaselineArgs, BaselineCommand};
 use crate::error::{Error, ExitCode, UsageError};
-use crate::rule;
 use crate::settings::{self, BaselineFile, Settings};
 use crate::verdict::baseline::Baseline;
 
@@ -20,8 +19,7 @@ pub fn run(command: &BaselineCommand) -> Result<ExitCode, Error> {
 }
 
 fn write(args: &BaselineArgs) -> Result<ExitCode, Error> {
-    let rules = rule::load::builtin()?;
-    let (change, mut settings) = open(&args.range, &rules)?;
+    let (change, mut settings, rules) = open(&args.range)?;
     let target = target(args, &change, &settings)?;
     settings.baseline = None;
     let outcome = crate::inspect(change, settings, &rules)?;
@@ -32,8 +30,7 @@ fn write(args: &BaselineArgs) -> Result<ExitCode, Error> {
 }
 
 fn update(args: &BaselineArgs) -> Result<ExitCode, Error> {
-    let rules = rule::load::builtin()?;
-    let (change, mut settings) = open(&args.range, &rules)?;
+    let (change, mut settings, rules) = open(&args.range)?;
     let target = target(args, &change, &settings)?;
     let text = std::fs::read_to_string(&target).map_err(|error| missing(&target, &error.to_string()))?;
     let mut baseline = Baseline::parse(&target.display().to_string(), &text)?;

@@ -17,7 +17,7 @@ mod rules;
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::cli::{Cli, ColorChoice, Command, ConfigCommand, OutputArgs, SchemaFile};
+use crate::cli::{Cli, ColorChoice, Command, ConfigCommand, OutputArgs, RulesArgs, RulesCommand, SchemaFile};
 use crate::error::{Error, ExitCode, ReportError};
 use crate::report::escape::neutralise;
 use crate::report::{Context, Style};
@@ -36,6 +36,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Init(args) => init::run(&args),
         Command::Rehearse(args) => rehearse::run(&args, style),
         Command::Hook(command) => hook::run(&command, style),
+        Command::Rules(RulesArgs { command: Some(RulesCommand::Test), .. }) => rules::test(),
         Command::Rules(args) => rules::list(&args, style),
         Command::Explain { rule, format } => rules::explain(&rule, format, style),
         Command::Schema { file: SchemaFile::Report } => report_schema(),

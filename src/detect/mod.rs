@@ -20,6 +20,7 @@ mod schema;
 mod sought;
 pub mod step;
 mod stored_code;
+pub mod team;
 
 use crate::change::ChangeSet;
 use crate::finding::Finding;

@@ -28,6 +28,13 @@ pub struct OldCode {
     blind: Option<String>,
 }
 
+impl OldCode {
+    /// Where the deployed code uses what the rollout takes away.
+    pub fn references(&self) -> &[Reference] {
+        &self.usage.references
+    }
+}
+
 /// Searches the tree at base for everything the rollout drops, renames or requires. Nothing is read when it does none of that.
 pub fn search(
     base: &Snapshot,

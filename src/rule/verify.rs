@@ -39,6 +39,11 @@ impl fmt::Display for Disagreement {
     }
 }
 
+/// The example shows the rule firing.
+pub fn fires(rule: &Rule, example: &Example) -> bool {
+    example.expect_at.is_some() || example.head.values().any(|text| markers(text).iter().any(|(_, id)| *id == rule.id))
+}
+
 /// Runs all examples of `rule`. `rules` are all rules, so that an example may mark findings of others.
 pub fn verify(rule: &Rule, rules: &[Rule]) -> Result<Vec<Disagreement>, Error> {
     let mut all = Vec::new();

@@ -31,6 +31,8 @@ pub struct Policy {
     pub flags: Vec<FlagSource>,
     /// Path of the baseline from the root of the repository.
     pub baseline: Option<String>,
+    /// Globs of team rules beside those in `.holdshort/rules`.
+    pub team_rules: Vec<String>,
     /// Being there makes the release gates required.
     pub release: Option<super::ReleasePolicy>,
 }
@@ -267,6 +269,9 @@ fn validate(source: &PolicyText, policy: &Policy) -> Result<(), PolicyError> {
     }
     for (i, path) in policy.rollout.ignore.iter().enumerate() {
         glob(&["rollout", "ignore", &i.to_string()], path)?;
+    }
+    for (i, path) in policy.team_rules.iter().enumerate() {
+        glob(&["team_rules", &i.to_string()], path)?;
     }
     for (i, path) in policy.usage.exclude.iter().enumerate() {
         glob(&["usage", "exclude", &i.to_string()], path)?;

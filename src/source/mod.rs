@@ -83,6 +83,11 @@ impl SourceMap {
         &self.files[id.0 as usize]
     }
 
+    /// Whether a text has that number.
+    pub fn knows(&self, id: FileId) -> bool {
+        (id.0 as usize) < self.files.len()
+    }
+
     pub fn path(&self, id: FileId) -> &str {
         &self.get(id).path
     }

@@ -82,6 +82,9 @@ pub fn judge(mut inspection: Inspection, mut findings: Vec<Finding>, rules: &[Ru
     let mut own = own::Own::new(&inspection, rules, texts);
     suppress::apply(&mut own, &mut findings);
     own.policy_changes();
+    if !inspection.settings.trusts_head() {
+        own.team_rule_changes();
+    }
     sort(&mut findings);
     fingerprint::assign(&mut findings, &inspection.sources);
     baseline::apply(&mut own, &mut findings);

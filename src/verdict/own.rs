@@ -6,6 +6,7 @@ use crate::detect::step::at;
 use crate::error::{Error, PolicyError};
 use crate::finding::{Finding, Subject, SubjectKind};
 use crate::rule::Rule;
+use crate::rule::team::is_rule_file;
 use crate::settings::{self, POLICY_FILE, looks_like_policy};
 use crate::source::{FileId, Place, Side, Span};
 
@@ -99,6 +100,16 @@ impl<'a> Own<'a> {
         });
         if let Err(error) = left_behind {
             self.broken(&error);
+        }
+    }
+
+    /// What the change does to team rules: those at base decide about it.
+    pub fn team_rule_changes(&mut self) {
+        let inspection = self.inspection;
+        let policy = &inspection.settings.policy;
+        for file in inspection.change.files.iter().filter(|file| is_rule_file(&file.path, policy)) {
+            let message = "This change edits a team rule. The rules at base decide until the change is merged.".to_owned();
+            self.add(CHANGED, None, &file.path, message);
         }
     }
 

@@ -26,5 +26,6 @@ mod rollout;
 mod rules;
 mod scratch;
 mod suppress;
+mod team;
 mod usage;
 mod way;
