@@ -2,7 +2,7 @@
 
 use super::Weakness;
 use super::deed::Deed;
-use super::guard::{Guard, guard};
+use super::guard::{Guard, order};
 use super::side::{Doing, Side};
 use super::words::{Reach, names_rollback};
 use crate::finding::{Confidence, Severity};
@@ -59,7 +59,8 @@ pub fn untested<'a>(side: &Side<'a>) -> Vec<Weakness<'a>> {
     let mut all = Vec::new();
     for doing in jobs(side).into_iter().filter(|doing| !is_rollback(doing)) {
         let automatic = doing.pipeline.has(Event::Push) || doing.pipeline.has(Event::Called);
-        let (message, production, unknown) = match guard(side, doing) {
+        // A test that cannot fail is another finding.
+        let (message, production, unknown) = match order(side, doing) {
             Guard::Tested(_) | Guard::OtherPipeline | Guard::Unknown(_) => continue,
             Guard::Beside(test) if automatic && !doing.job.manual => {
                 let message = format!(

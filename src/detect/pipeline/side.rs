@@ -14,6 +14,8 @@ use crate::source::Span;
 
 /// Scripts that run scripts are followed this deep.
 const MAX_DEPTH: usize = 4;
+/// Scripts and targets that are looked at on the way from one to CI.
+const MAX_CALLERS: usize = 50;
 
 /// One thing a job does.
 #[derive(Debug, Clone, Copy)]
@@ -162,32 +164,39 @@ impl<'a> Side<'a> {
         self.doings.iter().filter(|doing| doing.is_deploy()).filter(own).filter(|doing| !is_throwaway(doing.job))
     }
 
-    /// Whether a pipeline of CI runs this script, directly or through another.
-    pub fn is_called(&self, pipeline: &Pipeline, job: &Job) -> bool {
-        let mut paths = vec![(pipeline.path.as_str(), Some(job.id.text.as_str()))];
+    /// Whether a pipeline of CI runs this script or target, directly, through another or as what another needs.
+    pub fn is_called(&self, pipeline: &'a Pipeline, job: &'a Job) -> bool {
+        let mut reached = vec![(pipeline, job)];
         let mut at = 0;
-        while at < paths.len() && at < 50 {
-            let (path, name) = paths[at];
+        while at < reached.len() && at < MAX_CALLERS {
+            let (pipeline, job) = reached[at];
             at += 1;
-            for doing in &self.doings {
-                let (Some(command), Some(step)) = (doing.command, doing.step) else { continue };
-                let names = called(command, directory(doing.pipeline, step)).into_iter().any(|script| {
-                    script.path.eq_ignore_ascii_case(path) && (script.job.is_none() || name.is_none() || script.job.as_deref() == name)
-                });
-                if !names {
-                    continue;
-                }
+            let needed_by = pipeline.jobs.iter().filter(|other| other.needs.iter().any(|need| need.job == job.id.text));
+            let mut next: Vec<(&Pipeline, &Job)> = needed_by.map(|other| (pipeline, other)).collect();
+            for doing in self.doings.iter().filter(|doing| runs(doing, pipeline, job)) {
                 if !doing.pipeline.system.is_local() {
                     return true;
                 }
-                let next = (doing.pipeline.path.as_str(), Some(doing.job.id.text.as_str()));
-                if !paths.contains(&next) {
-                    paths.push(next);
-                }
+                next.push((doing.pipeline, doing.job));
             }
+            next.retain(|(_, job)| !reached.iter().any(|(_, known)| std::ptr::eq(*known, *job)));
+            reached.extend(next);
         }
         false
     }
+}
+
+/// Whether a command names this script or target.
+fn runs(doing: &Doing, pipeline: &Pipeline, job: &Job) -> bool {
+    let (Some(command), Some(step)) = (doing.command, doing.step) else { return false };
+    called(command, directory(doing.pipeline, step)).iter().any(|script| {
+        let named = match script.job.as_deref() {
+            None => true,
+            Some(FIRST) => pipeline.jobs.first().is_some_and(|first| std::ptr::eq(first, job)),
+            Some(name) => name == job.id.text,
+        };
+        named && script.path.eq_ignore_ascii_case(&pipeline.path)
+    })
 }
 
 /// Sets up a cluster of its own, which is gone when it ends.

@@ -96,6 +96,17 @@ fn read_tree(tree: &Snapshot, side: Side, touched: &BTreeSet<&str>, sources: &mu
     Ok(reader.found)
 }
 
+/// One file of a tree alone, what it runs not followed; `None` when it is no pipeline or cannot be read. Its places are in no
+/// source map.
+pub fn single(tree: &Snapshot, path: &str) -> Option<Pipeline> {
+    let system = system(path)?;
+    let entry = tree.entry(path)?;
+    let mut sources = SourceMap::default();
+    let mut reader = Reader { tree, side: Side::Head, sources: &mut sources, found: Pipelines::default(), seen: BTreeSet::new() };
+    reader.file(entry, system).ok()?;
+    reader.found.all.into_iter().next().filter(|_| reader.found.unread.is_empty())
+}
+
 /// Reads the files of one revision, each once.
 struct Reader<'a> {
     tree: &'a Snapshot,

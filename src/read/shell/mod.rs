@@ -9,6 +9,7 @@ use serde::Serialize;
 
 pub use argv::argv;
 pub use lex::Word;
+pub use parse::is_assignment;
 
 use crate::source::Span;
 
