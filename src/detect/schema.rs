@@ -7,6 +7,7 @@ use super::step::{StepView, finding, label, steps};
 use super::{Detector, Inspection, recipe};
 use crate::finding::{EffectKind, Finding, Severity};
 use crate::rule::Rule;
+use crate::schema::catalog::{Origin, TableConstraint, TableConstraintKind};
 use crate::schema::effect::{Break, Certainty, Subject};
 use crate::schema::name::{Name, quoted};
 use crate::schema::op::{ConstraintKind, RoutineName, SchemaOp, TableAction};
@@ -225,7 +226,9 @@ pub fn constraint_restricts_writers(inspection: &Inspection, rule: &Rule, out: &
     let restricts = |view: &StepView| match view.kind() {
         SchemaOp::CreateIndex(create) => create.unique,
         SchemaOp::AlterTable(alter) => match &alter.action {
-            TableAction::AddConstraint { constraint } => !matches!(constraint.kind, ConstraintKind::NotNull { .. }),
+            TableAction::AddConstraint { constraint } => {
+                !matches!(constraint.kind, ConstraintKind::NotNull { .. }) && !held_before(view, &alter.table, &constraint.kind)
+            }
             TableAction::AlterConstraint { .. } => true,
             _ => false,
         },
@@ -241,6 +244,26 @@ pub fn constraint_restricts_writers(inspection: &Inspection, rule: &Rule, out: &
         }
         out.push(found);
     }
+}
+
+/// The deployed schema has a constraint that says the same: generators drop one and add it again to change ON DELETE or a name.
+fn held_before(view: &StepView, table: &crate::schema::name::RelName, kind: &ConstraintKind) -> bool {
+    let before = &view.timeline.before;
+    let texts = |names: &[crate::schema::name::Name]| names.iter().map(|name| name.text.clone()).collect::<Vec<_>>();
+    let same = |known: &TableConstraint| match (&known.kind, kind) {
+        (
+            TableConstraintKind::ForeignKey { columns, table: target, ref_columns, .. },
+            ConstraintKind::ForeignKey { columns: new, table: to, ref_columns: new_ref, .. },
+        ) => *columns == texts(new) && *target == before.resolve(to) && (new_ref.is_empty() || *ref_columns == texts(new_ref)),
+        (TableConstraintKind::Check { expr }, ConstraintKind::Check { expr: new, .. }) => expr.text == new.text,
+        (
+            TableConstraintKind::Unique { columns } | TableConstraintKind::PrimaryKey { columns },
+            ConstraintKind::Unique { columns: new, .. },
+        ) => *columns == texts(new),
+        _ => false,
+    };
+    let enforced = |known: &TableConstraint| known.enforced && known.origin == Origin::History && same(known);
+    before.table(&before.resolve(table)).is_some_and(|table| table.constraints.iter().any(enforced))
 }
 
 pub fn unique_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {

@@ -152,9 +152,13 @@ impl Walk {
 
     /// What the user's own routines do that a SELECT or CALL runs.
     fn add_called(&self, op: &SchemaOp, effect: &mut Effect) {
+        let bodies = replay::called(&self.catalog, op);
+        if bodies.is_empty() {
+            return;
+        }
         let mut catalog = self.catalog.as_ref().clone();
         let context = Context { origin: Origin::Rollout, place: None, server: self.server };
-        for body in replay::called(&catalog, op) {
+        for body in bodies {
             for statement in body.iter() {
                 for (number, inner) in statement.ops.iter().enumerate() {
                     effect.absorb(postgres::effect(&catalog, &statement.ops, number, self.server));
