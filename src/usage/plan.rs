@@ -1,8 +1,11 @@
 //! What to search for, prepared once: targets in, one automaton over every spelling of their names and tables out.
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 
 use super::{Target, TargetKind, spell};
+
+/// Bytes of patterns whose full table takes some megabytes.
+const MAX_DFA_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub struct Word {
@@ -93,7 +96,10 @@ impl Plan {
                 }
             }
         }
-        let matcher = AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&patterns)?;
+        // The fastest automaton, where its tables stay small.
+        let small = patterns.iter().map(String::len).sum::<usize>() < MAX_DFA_BYTES;
+        let kind = small.then_some(AhoCorasickKind::DFA);
+        let matcher = AhoCorasickBuilder::new().ascii_case_insensitive(true).kind(kind).build(&patterns)?;
         Ok(Plan { matcher, uses, words, targets: prepared })
     }
 
