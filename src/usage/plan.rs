@@ -4,6 +4,9 @@ use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 
 use super::{Target, TargetKind, spell};
 
+/// Mentions weighed in one file.
+const MAX_HITS: usize = 50_000;
+
 /// Bytes of patterns whose full table takes some megabytes.
 const MAX_DFA_BYTES: usize = 64 * 1024;
 
@@ -107,6 +110,9 @@ impl Plan {
     pub fn hits(&self, text: &str) -> Vec<Hit> {
         let mut hits = Vec::new();
         for found in self.matcher.find_overlapping_iter(text) {
+            if hits.len() >= MAX_HITS {
+                break;
+            }
             for &word in &self.uses[found.pattern().as_usize()] {
                 let is = &self.words[word];
                 if spell::is_whole(text, found.start(), found.end(), &is.parts, is.model) {
