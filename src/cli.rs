@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::read::migration::Dialect;
 use crate::report::Format;
-use crate::settings::Phase;
+use crate::settings::{Phase, PolicySource};
 
 /// Says CLEARED or HOLD before a rollout starts.
 ///
@@ -43,11 +43,65 @@ pub enum Command {
     Hook(HookCommand),
     /// List the rules.
     Rules(RulesArgs),
+    /// Show the settings of a check, each with where it comes from.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Explain a rule: what it means, why, what to do, examples.
     Explain {
         /// Id of the rule, `family/name`.
         rule: String,
+        #[arg(long, value_enum, default_value_t = DocFormat::Text)]
+        format: DocFormat,
     },
+    /// Print the JSON Schema of a file.
+    Schema {
+        #[arg(value_enum)]
+        file: SchemaFile,
+    },
+    /// Print the manual page, or write one page a command.
+    Man {
+        /// Write `holdshort.1`, `holdshort-check.1` and so on into this directory.
+        #[arg(long, value_name = "DIRECTORY")]
+        dir: Option<PathBuf>,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Formats of the rule pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DocFormat {
+    /// For a terminal.
+    Text,
+    Markdown,
+    /// The rule files, as JSON.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Every setting, its value and its origin: built in, a line of the policy, a flag, a variable.
+    Show(ConfigShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ConfigShowArgs {
+    #[command(flatten)]
+    pub range: RangeArgs,
+    /// Print as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFile {
+    /// `holdshort.yaml`.
+    Policy,
+    /// The JSON report.
+    Report,
 }
 
 #[derive(Debug, Subcommand)]
@@ -92,12 +146,35 @@ pub struct RangeArgs {
     /// The revision that runs in production now: everything after it is one rollout.
     #[arg(long, value_name = "REV", conflicts_with = "base")]
     pub deployed: Option<String>,
-    /// Where the check runs: decides which open questions hold.
-    #[arg(long, value_enum, default_value_t = Phase::Merge)]
-    pub phase: Phase,
+    /// Where the check runs: decides which open questions hold. Default: merge.
+    #[arg(long, value_enum)]
+    pub phase: Option<Phase>,
+    /// A policy file to use instead of the repository's. In `merge` and `deploy` it must lie outside of the repository.
+    #[arg(long, value_name = "FILE", conflicts_with = "policy_from")]
+    pub policy: Option<PathBuf>,
+    /// The revision whose policy, suppressions and baseline count. Default: base; head in `push`.
+    #[arg(long, value_name = "REV")]
+    pub policy_from: Option<String>,
+    /// The moment the rollout starts, RFC 3339. Default: the time of the head commit.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<jiff::Timestamp>,
     /// The repository, or a directory in it.
     #[arg(default_value = ".")]
     pub path: PathBuf,
+}
+
+impl RangeArgs {
+    pub fn phase(&self) -> Phase {
+        self.phase.unwrap_or(Phase::Merge)
+    }
+
+    pub fn policy_source(&self) -> PolicySource {
+        match (&self.policy, &self.policy_from) {
+            (Some(path), _) => PolicySource::File(path.clone()),
+            (None, Some(revision)) => PolicySource::Revision(revision.clone()),
+            (None, None) => PolicySource::ByPhase,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -139,7 +216,6 @@ pub struct LintArgs {
 
 #[derive(Debug, Args)]
 pub struct RulesArgs {
-    /// Print as a Markdown table.
-    #[arg(long)]
-    pub markdown: bool,
+    #[arg(long, value_enum, default_value_t = DocFormat::Text)]
+    pub format: DocFormat,
 }

@@ -32,7 +32,7 @@ pub fn inspect(change: ChangeSet, settings: Settings, rules: &[Rule]) -> Result<
 }
 
 /// Everything that is read of a change before any rule looks at it.
-pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error> {
+pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, Error> {
     let mut sources = SourceMap::default();
     let facts = read::change(&change, &settings, &mut sources)?;
     let timelines = schema::timeline::build(&facts.base_units, &facts.head_units, &settings, &sources);
@@ -40,6 +40,8 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
     let flags = flag::inspect(&change, &mut sources, &settings)?;
     let fresh = detect::new_paths(&facts.base_units, &facts.head_units, &sources);
     let rollback = read::rollback::read(&change, &settings, &fresh, &mut sources)?;
+    let release = read::release::read(&change, &settings, &rollback.documents, &sources);
+    change.notices.extend(release.notice(&settings));
     let inverses = schema::inverse::inverses(&facts.base_units, &facts.head_units, &settings, &sources);
     let evidence = read::evidence::read(&settings.evidence);
     Ok(Inspection {
@@ -52,6 +54,7 @@ pub fn gather(change: ChangeSet, settings: Settings) -> Result<Inspection, Error
         old_code,
         flags,
         rollback,
+        release,
         inverses,
         evidence,
         unread: facts.unread,

@@ -212,6 +212,29 @@ impl ChangeSet {
         self.files.iter().find(|file| file.path == path)
     }
 
+    /// The directory on disk that head is checked out in; `None` for a bare repository.
+    pub fn root(&self) -> Option<PathBuf> {
+        match &self.head_tree.git {
+            Some(repo) => repo.workdir().map(std::path::Path::to_owned),
+            None => self.head_tree.entries.iter().find_map(|entry| match &entry.blob {
+                Blob::Disk(path) => path.ancestors().nth(entry.path.split('/').count()).map(std::path::Path::to_owned),
+                _ => None,
+            }),
+        }
+    }
+
+    /// Another revision of the same repository.
+    pub fn snapshot(&self, revision: &str) -> Result<Snapshot, ChangeError> {
+        let Some(repo) = &self.head_tree.git else {
+            return Err(ChangeError::new(
+                format!("there is no revision `{revision}`: this is no git repository"),
+                "leave the revision out",
+            ));
+        };
+        let found = repo.resolve(revision).map_err(|why| range::unresolved(repo, revision, why))?;
+        Ok(Snapshot { entries: repo.entries(&found.tree)?, git: Some(repo.clone()) })
+    }
+
     /// Ships something: not only documentation and tests.
     pub fn added_or_modified(&self) -> impl Iterator<Item = &ChangedFile> {
         self.files.iter().filter(|file| file.status != FileStatus::Deleted)

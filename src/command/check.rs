@@ -3,22 +3,34 @@
 use std::collections::BTreeMap;
 
 use super::report;
-use crate::change::{self, range::Request};
+use crate::change::{self, ChangeSet, range::Request};
 use crate::cli::{CheckArgs, RangeArgs};
 use crate::error::{Error, ExitCode};
 use crate::report::Style;
-use crate::{rule, settings};
+use crate::rule::{self, Rule};
+use crate::settings::{self, Settings};
 
 pub fn run(args: &CheckArgs, style: Style) -> Result<ExitCode, Error> {
     let rules = rule::load::builtin()?;
-    let change = change::open(&request(&args.range))?;
-    let mut settings = settings::load(&change, args.range.phase)?;
-    settings::check_rule_ids(&settings.policy, &rules)?;
+    let (change, mut settings) = open(&args.range, &rules)?;
     settings.evidence = crate::read::evidence::load(&args.evidence)?;
-    settings.own_runs = ["GITHUB_RUN_ID", "CI_PIPELINE_ID"].into_iter().filter_map(|name| std::env::var(name).ok()).collect();
     let outcome = crate::inspect(change, settings, &rules)?;
     report(&args.output, &outcome, &rules, style)
 }
+
+/// The change and the settings that the words of the command line and the environment name.
+pub fn open(args: &RangeArgs, rules: &[Rule]) -> Result<(ChangeSet, Settings), Error> {
+    let change = change::open(&request(args))?;
+    let mut settings = settings::load_from(&change, args.phase(), &args.policy_source())?;
+    settings::check_rules(settings.policy_text.as_ref(), rules)?;
+    settings.at = args.at;
+    settings.deploy_freeze = std::env::var_os("CI_DEPLOY_FREEZE").is_some_and(|value| !value.is_empty());
+    settings.own_runs = OWN_RUNS.into_iter().filter_map(|name| std::env::var(name).ok()).collect();
+    Ok((change, settings))
+}
+
+/// Variables in which CI systems name the run they are in.
+pub const OWN_RUNS: [&str; 2] = ["GITHUB_RUN_ID", "CI_PIPELINE_ID"];
 
 /// The range as the command line and the environment name it.
 pub fn request(args: &RangeArgs) -> Request {

@@ -2,16 +2,15 @@
 
 use serde_json::json;
 
-use super::check::request;
+use super::check::open;
 use super::print;
-use crate::change;
 use crate::cli::RangeArgs;
 use crate::error::{Error, ExitCode};
-use crate::settings;
+use crate::report::json_text;
+use crate::rule;
 
 pub fn run(args: &RangeArgs) -> Result<ExitCode, Error> {
-    let change = change::open(&request(args))?;
-    let settings = settings::load(&change, args.phase)?;
+    let (change, settings) = open(args, &rule::load::builtin()?)?;
     let inspection = crate::gather(change, settings)?;
     let sources: Vec<_> = inspection.sources.iter().map(|(id, file)| json!({"file": id, "path": file.path, "side": file.side})).collect();
     let facts = json!({
@@ -26,9 +25,6 @@ pub fn run(args: &RangeArgs) -> Result<ExitCode, Error> {
         "timelines": inspection.timelines,
         "unread": inspection.unread,
     });
-    print(|out| {
-        serde_json::to_writer_pretty(&mut *out, &facts)?;
-        out.write_all(b"\n")
-    })?;
+    print(|out| json_text::write(&facts, out))?;
     Ok(ExitCode::Cleared)
 }

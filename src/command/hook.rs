@@ -75,7 +75,7 @@ fn pre_push(remote: &str, style: Style) -> Result<ExitCode, Error> {
             continue;
         }
         let settings = settings::load(&change, Phase::Push)?;
-        settings::check_rule_ids(&settings.policy, &rules)?;
+        settings::check_rules(settings.policy_text.as_ref(), &rules)?;
         let outcome = crate::inspect(change, settings, &rules)?;
         if report(&output, &outcome, &rules, style)? == ExitCode::Hold {
             worst = ExitCode::Hold;

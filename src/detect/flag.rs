@@ -3,6 +3,7 @@
 use crate::detect::{Detector, Inspection};
 use crate::finding::{Confidence, Edit, Evidence, EvidenceKind, Finding, Fix, Label, Severity, Status, Subject, SubjectKind};
 use crate::flag::compare::FlagChange;
+use crate::flag::reference::Reference;
 use crate::read::flag::{Flag, Flaw, FlawKind, Format, Purpose, State, is_production};
 use crate::rule::Rule;
 use crate::source::Place;
@@ -80,30 +81,34 @@ fn at_decision(inspection: &Inspection, rule: &Rule, flag: &Flag, message: Strin
 }
 
 pub fn new_default_on(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
-    let mut imports: Vec<(Place, usize)> = Vec::new();
+    let mut imported: Vec<&Flag> = Vec::new();
     for change in &inspection.flags.changes {
         let FlagChange::Added { flag, bulk } = change else { continue };
         if !is_release(flag) || flag.state != State::On {
             continue;
         }
         if *bulk {
-            // An import of many flags is one finding.
-            match imports.iter_mut().find(|(place, _)| place.file == flag.place.file) {
-                Some((_, count)) => *count += 1,
-                None => imports.push((flag.place, 1)),
-            }
+            imported.push(flag);
             continue;
         }
         let message = format!("The new flag `{}` is on for everyone{}: {}", flag.key, environment(flag), states(None, flag));
         out.push(at_decision(inspection, rule, flag, message));
     }
-    for (place, count) in imports {
-        let path = inspection.sources.path(place.file).to_owned();
-        let message = format!("{path} is new and brings many flags; {count} of them are on for everyone.");
-        let mut found = finding(inspection, rule, &path, place, message);
-        found.severity = found.severity.min(Severity::Warn);
-        out.push(found);
-    }
+    out.extend(import(inspection, rule, &imported));
+}
+
+/// Flags that come on in new files that bring many are one finding: nobody wants it said forty times.
+fn import(inspection: &Inspection, rule: &Rule, on: &[&Flag]) -> Option<Finding> {
+    let first = on.first()?;
+    let names: Vec<String> = on.iter().take(5).map(|flag| format!("`{}`", flag.key)).collect();
+    let more = if on.len() > names.len() { format!(" and {} more", on.len() - names.len()) } else { String::new() };
+    let verb = if on.len() == 1 { "is" } else { "are" };
+    let message = format!("New flag files bring many flags, of which {} {verb} on for everyone: {}{more}.", on.len(), names.join(", "));
+    let mut found = finding(inspection, rule, &first.key, first.decided_at, message);
+    found.severity = found.severity.min(Severity::Warn);
+    let label = |flag: &&Flag| Label { place: flag.decided_at, text: format!("`{}`: {}", flag.key, flag.reason) };
+    found.labels = on.iter().skip(1).take(20).map(label).collect();
+    Some(found)
 }
 
 pub fn new_partly_on(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
@@ -130,10 +135,10 @@ pub fn flipped_on(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) 
         }
         let message = format!("The flag `{}` is turned on for everyone{}: {}", after.key, environment(after), states(Some(before), after));
         let mut found = at_decision(inspection, rule, after, message);
-        match inspection.flags.code.first() {
+        match inspection.flags.shipped.first() {
             Some(path) => {
-                let rest = inspection.flags.code.len() - 1;
-                let more = if rest > 0 { format!(" and {rest} more code files") } else { String::new() };
+                let rest = inspection.flags.shipped.len() - 1;
+                let more = if rest > 0 { format!(" and {rest} more files") } else { String::new() };
                 found.message.push_str(&format!(" The same change edits {path}{more}, so the flip cannot be taken back alone."));
             }
             None if is_declared(inspection, &after.key) => {
@@ -243,15 +248,20 @@ pub fn state_unknown(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
 pub fn removed_still_referenced(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     for flag in inspection.flags.changes.iter().filter_map(FlagChange::removed) {
         let bare = flag.key.rsplit('/').next().unwrap_or(&flag.key);
-        let places: Vec<Place> =
-            inspection.flags.references.iter().filter(|reference| reference.key == bare).map(|reference| reference.place).collect();
-        let Some(first) = places.first() else { continue };
+        let mut named: Vec<&Reference> = inspection.flags.references.iter().filter(|reference| reference.key == bare).collect();
+        named.sort_by_key(|reference| !reference.asks);
+        let Some(Reference { place: first, asks, .. }) = named.first() else { continue };
         let (path, line) = (inspection.sources.path(first.file), inspection.sources.start(*first).line);
-        let message = format!("The flag `{}` is removed, but {path}:{line} still names it.", flag.key);
+        let message =
+            format!("The flag `{}` is removed, but {path}:{line} still {}.", flag.key, if *asks { "asks for it" } else { "has the word" });
         let mut found = finding(inspection, rule, &flag.key, *first, message);
+        if !asks {
+            found.severity = found.severity.min(Severity::Warn);
+            found.confidence = Confidence::Assumed;
+        }
         found.labels.push(Label { place: flag.place, text: "its definition at base".to_owned() });
-        for place in places.iter().take(20) {
-            let (path, line) = (inspection.sources.path(place.file).to_owned(), inspection.sources.start(*place).line);
+        for place in named.iter().map(|reference| reference.place).take(20) {
+            let (path, line) = (inspection.sources.path(place.file).to_owned(), inspection.sources.start(place).line);
             found.evidence.push(Evidence { kind: EvidenceKind::OldCodeReference, path, line, text: flag.key.clone() });
         }
         out.push(found);

@@ -8,6 +8,7 @@ mod lock;
 mod migration;
 pub mod old_code;
 mod phases;
+pub mod release;
 mod renames;
 pub mod rollback;
 mod schema;
@@ -21,6 +22,7 @@ use crate::flag::FlagFacts;
 use crate::read::Unread;
 use crate::read::evidence::Evidence;
 use crate::read::migration::Unit;
+use crate::read::release::Release;
 use crate::read::rollback::Rollback;
 use crate::rule::Rule;
 use crate::schema::Timeline;
@@ -43,6 +45,7 @@ pub struct Inspection {
     /// Flag definitions of the change, compared.
     pub flags: FlagFacts,
     pub rollback: Rollback,
+    pub release: Release,
     /// New migrations with a down script, replayed up and down.
     pub inverses: Vec<Inverse>,
     pub evidence: Evidence,
@@ -66,6 +69,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     history::DETECTORS,
     rollback::DETECTORS,
     evidence::DETECTORS,
+    release::DETECTORS,
     &[("policy.suppressions", by_verdict)],
 ];
 

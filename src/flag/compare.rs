@@ -9,7 +9,7 @@ use crate::read::flag::Flag;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "change")]
 pub enum FlagChange {
-    /// In no flag file of this kind at base. `bulk` when its file is new and brings many.
+    /// In no flag file of this kind at base. `bulk` when its file is new and the new files together bring many.
     Added {
         flag: Flag,
         bulk: bool,
@@ -53,7 +53,7 @@ impl FlagChange {
     }
 }
 
-/// New files with at least this many flags are imports.
+/// New files with at least this many flags, together, are an import.
 const BULK: usize = 10;
 
 type Id<'f> = (crate::read::flag::Format, &'f str, &'f str);
@@ -74,10 +74,9 @@ pub fn compare(base: &[Flag], head: &[Flag], siblings: &[Flag]) -> Vec<FlagChang
         by_body.entry((flag.environment.as_str(), flag.body.as_str())).or_default().push(flag);
     }
     let mut renamed: HashSet<Id> = HashSet::new();
-    let mut added_in: HashMap<_, usize> = HashMap::new();
-    head.iter().for_each(|flag| *added_in.entry(flag.place.file).or_default() += 1);
     // A file brings an import when nothing of it was known before.
     let known: HashSet<_> = head.iter().filter(|flag| before.contains_key(&id(flag))).map(|flag| flag.place.file).collect();
+    let import = head.iter().filter(|flag| !known.contains(&flag.place.file)).count() >= BULK;
     let mut changes = Vec::new();
     for flag in head {
         if let Some(old) = before.get(&id(flag)) {
@@ -88,7 +87,7 @@ pub fn compare(base: &[Flag], head: &[Flag], siblings: &[Flag]) -> Vec<FlagChang
             renamed.insert(id(old));
             changes.push(FlagChange::Kept { before: Box::new(Flag::clone(old)), after: Box::new(Flag::clone(flag)) });
         } else {
-            let bulk = !known.contains(&flag.place.file) && added_in.get(&flag.place.file).is_some_and(|count| *count >= BULK);
+            let bulk = import && !known.contains(&flag.place.file);
             changes.push(FlagChange::Added { flag: flag.clone(), bulk });
         }
     }

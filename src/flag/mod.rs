@@ -13,8 +13,9 @@ use crate::change::{ChangeSet, Entry, FileStatus, Snapshot};
 use crate::error::ChangeError;
 use crate::read::flag::{Flag, FlagFile, claims, read_flags};
 use crate::read::{self, Unread};
-use crate::settings::Settings;
+use crate::settings::{POLICY_FILE, Settings};
 use crate::source::{Side, SourceMap};
+use crate::verdict::gates::ships;
 use compare::FlagChange;
 use reference::Reference;
 use sdk::Fallback;
@@ -32,8 +33,8 @@ pub struct FlagFacts {
     pub switches: Vec<Switch>,
     /// Where head still names flags that were removed.
     pub references: Vec<Reference>,
-    /// Changed paths of running code, sorted; a flip beside them is not a change of its own.
-    pub code: Vec<String>,
+    /// Changed paths that ship beside the flags, sorted; a flip beside them is not a change of its own.
+    pub shipped: Vec<String>,
     /// Flag files of the change.
     pub files: usize,
     pub unread: Vec<Unread>,
@@ -61,7 +62,8 @@ pub fn inspect(change: &ChangeSet, sources: &mut SourceMap, settings: &Settings)
         }
     }
     facts.files = paths.len();
-    facts.code = change.files.iter().map(|file| file.path.clone()).filter(|path| !paths.contains(path.as_str()) && is_code(path)).collect();
+    let beside = |path: &str| !paths.contains(path) && ships(path) && path != POLICY_FILE;
+    facts.shipped = change.files.iter().map(|file| file.path.clone()).filter(|path| beside(path)).collect();
     let siblings = if head.is_empty() { Vec::new() } else { siblings(change, &paths, sources, settings)? };
     facts.changes = compare::compare(&base, &head, &siblings);
     facts.head = head;
@@ -101,7 +103,7 @@ fn side(
 
 fn has_known_ending(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
-    [".json", ".jsonc", ".yaml", ".yml", ".tf", ".toml"].iter().any(|ending| lower.ends_with(ending))
+    [".json", ".jsonc", ".yaml", ".yml", ".tf", ".toml"].iter().any(|ending| lower.ends_with(ending)) || read::flag::is_code(&lower)
 }
 
 /// Flags at base in files of the same name or directory that the change does not touch: a flag that is there is not new.

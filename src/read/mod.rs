@@ -4,7 +4,9 @@ pub mod evidence;
 pub mod flag;
 pub mod hcl;
 pub mod migration;
+pub mod release;
 pub mod rollback;
+pub mod toml;
 pub mod tree;
 
 use std::collections::BTreeSet;

@@ -67,6 +67,9 @@ pub struct Example {
     pub expect_at: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<crate::settings::Phase>,
+    /// The moment the rollout is judged for, as `--at` gives it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<jiff::Timestamp>,
     /// Files given with `--evidence`, by name. Head is then the commit `000…0`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub evidence: BTreeMap<String, String>,

@@ -76,6 +76,7 @@ pub fn run(example: &Example, rules: &[Rule]) -> Result<Outcome, Error> {
     let mut settings = settings::load(&change, example.phase.unwrap_or(Phase::Merge))?;
     let input = |(path, text): (&String, &String)| Input { path: path.clone(), text: Ok(text.as_str().into()) };
     settings.evidence = example.evidence.iter().map(input).collect();
+    settings.at = example.at;
     crate::inspect(change, settings, rules)
 }
 

@@ -3,10 +3,10 @@
 mod block;
 mod file;
 mod grade;
-mod language;
+pub mod language;
 mod place;
 mod plan;
-mod scan;
+pub mod scan;
 mod spell;
 mod sql;
 

@@ -4,6 +4,7 @@ use super::{Coverage, GateResult, GateStatus, Skipped};
 use crate::change::{ChangeSet, FileStatus};
 use crate::detect::Inspection;
 use crate::detect::evidence::{Tests, rehearsed, tests_green};
+use crate::detect::release;
 use crate::finding::{Finding, Gate, Severity};
 use crate::read::migration::Script;
 use crate::schema::op::{SchemaOp, Statement};
@@ -13,7 +14,7 @@ pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding]) -> Gate
     let own: Vec<&Finding> = findings.iter().filter(|finding| finding.gate == gate && finding.is_active()).collect();
     let count = own.iter().filter(|finding| finding.severity > Severity::Note).count();
     let blocking = own.iter().filter(|finding| finding.blocks()).count();
-    let requirement = requirement(gate, &inspection.settings);
+    let requirement = asked(gate, &inspection.settings).unwrap_or_else(|| by_default(gate, declared(gate, inspection)));
     let (status, reason) = if blocking > 0 {
         (GateStatus::Fail, format!("{blocking} blocking {}", plural(blocking, "finding")))
     } else {
@@ -28,13 +29,35 @@ pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding]) -> Gate
     GateResult { id: gate, status, requirement, findings: count, reason, holds }
 }
 
-/// What the policy asks of a gate in this phase, else the default.
-fn requirement(gate: Gate, settings: &Settings) -> Requirement {
-    let default = match gate {
+/// What the policy asks of a gate in this phase, else the default as far as the policy alone decides it.
+pub fn requirement(gate: Gate, settings: &Settings) -> Requirement {
+    asked(gate, settings).unwrap_or(by_default(gate, settings.policy.release.is_some() && is_release(gate)))
+}
+
+fn asked(gate: Gate, settings: &Settings) -> Option<Requirement> {
+    settings.policy.gates.get(&gate).and_then(|phases| phases.get(&settings.phase)).copied()
+}
+
+/// Gates of a rollout or a release are asked of a repository that declares one.
+fn by_default(gate: Gate, declared: bool) -> Requirement {
+    match gate {
         Gate::TestsGreen | Gate::MigrationsCompatible | Gate::FlagsOff | Gate::RollbackReady | Gate::PipelineOnly => Requirement::Required,
-        Gate::StagedRollout | Gate::WindowConfirmed | Gate::StakeholdersNotified | Gate::VerificationPlanned => Requirement::Advisory,
-    };
-    settings.policy.gates.get(&gate).and_then(|phases| phases.get(&settings.phase)).copied().unwrap_or(default)
+        _ if declared => Requirement::Required,
+        _ => Requirement::Advisory,
+    }
+}
+
+/// The repository declares what this gate is about: the policy, a document, or the CI does.
+fn declared(gate: Gate, inspection: &Inspection) -> bool {
+    match gate {
+        Gate::WindowConfirmed if inspection.release.deploy_freeze => true,
+        _ if is_release(gate) => release::declared(inspection),
+        _ => false,
+    }
+}
+
+fn is_release(gate: Gate) -> bool {
+    matches!(gate, Gate::WindowConfirmed | Gate::StakeholdersNotified | Gate::VerificationPlanned)
 }
 
 /// In `push`, unknown never holds; in `merge`, for what the change itself shows; in `deploy`, always.
@@ -62,9 +85,9 @@ fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding]) -> (GateStatu
             Some(file) => (GateStatus::Unknown, format!("{} changed; pipelines are not judged yet", file.path)),
             None => (GateStatus::NotApplicable, "no pipeline file changed".to_owned()),
         },
-        Gate::WindowConfirmed => (GateStatus::Unknown, "no release window is declared".to_owned()),
-        Gate::StakeholdersNotified => (GateStatus::Unknown, "nobody to notify is declared".to_owned()),
-        Gate::VerificationPlanned => (GateStatus::Unknown, "no post-deploy check is declared".to_owned()),
+        Gate::WindowConfirmed => super::release::window(inspection),
+        Gate::StakeholdersNotified => super::release::notified(inspection, own),
+        Gate::VerificationPlanned => super::release::verification(inspection),
     }
 }
 
@@ -126,7 +149,12 @@ fn migrations(inspection: &Inspection) -> (GateStatus, String) {
 
 /// Something in the change reaches production: more than documentation and tests.
 pub fn ships_anything(change: &ChangeSet) -> bool {
-    change.files.iter().any(|file| !is_documentation(&file.path) && !is_test(&file.path))
+    change.files.iter().any(|file| ships(&file.path))
+}
+
+/// Neither documentation nor a test.
+pub fn ships(path: &str) -> bool {
+    !is_documentation(path) && !is_test(path)
 }
 
 /// What builds, tests or deploys.

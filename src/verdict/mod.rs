@@ -2,6 +2,7 @@
 
 pub mod fingerprint;
 pub mod gates;
+mod release;
 mod suppress;
 
 use serde::Serialize;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-fn holdshort(directory: &Path, args: &[&str]) -> Output {
+pub fn holdshort(directory: &Path, args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_holdshort"));
     command.args(args).current_dir(directory).stdin(Stdio::null());
     for variable in ["GITHUB_ACTIONS", "GITLAB_CI", "GIT_DIR", "CI"] {
@@ -12,11 +12,11 @@ fn holdshort(directory: &Path, args: &[&str]) -> Output {
     command.output().expect("the binary runs")
 }
 
-fn stderr(output: &Output) -> String {
+pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn git(directory: &Path, args: &[&str]) {
+pub fn git(directory: &Path, args: &[&str]) {
     let status = Command::new("git")
         .args(["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false"])
         .args(args)
@@ -30,7 +30,7 @@ fn git(directory: &Path, args: &[&str]) {
     assert!(status.success(), "git {args:?}");
 }
 
-fn write(directory: &Path, path: &str, text: impl AsRef<[u8]>) {
+pub fn write(directory: &Path, path: &str, text: impl AsRef<[u8]>) {
     let path = directory.join(path);
     std::fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
     std::fs::write(path, text).expect("a file");
@@ -40,7 +40,7 @@ fn write(directory: &Path, path: &str, text: impl AsRef<[u8]>) {
 const POLICY: &str = "gates: {rollback-ready: {push: off, merge: off}}\n";
 
 /// A repository with one migration on main.
-fn repository() -> tempfile::TempDir {
+pub fn repository() -> tempfile::TempDir {
     let directory = tempfile::tempdir().expect("a directory");
     git(directory.path(), &["init", "-q"]);
     write(directory.path(), "migrations/1_users.up.sql", "CREATE TABLE users (id bigint PRIMARY KEY, email text);\n");
@@ -51,7 +51,7 @@ fn repository() -> tempfile::TempDir {
     directory
 }
 
-fn commit(directory: &Path, path: &str, text: impl AsRef<[u8]>) {
+pub fn commit(directory: &Path, path: &str, text: impl AsRef<[u8]>) {
     write(directory, path, text);
     git(directory, &["add", "."]);
     git(directory, &["commit", "-qm", "change"]);

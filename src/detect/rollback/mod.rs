@@ -3,7 +3,7 @@
 mod resolve;
 mod reverse;
 
-pub use resolve::{command_not_found, config_not_found};
+pub use resolve::{command_not_found, config_not_found, unresolved};
 pub use reverse::{down_blocks, down_breaks_new_code, down_incomplete, down_loses_data, no_way_back};
 
 use super::step::at;

@@ -60,6 +60,15 @@ fn exists(tree: &Snapshot, path: &str) -> bool {
     tree.contains(path) || tree.under(path).next().is_some()
 }
 
+/// What is wrong with a command line, as a sentence: a path of the tree alone is a script, too.
+pub fn unresolved(tree: &Snapshot, command: &str) -> Option<String> {
+    let alone = !command.trim().contains(char::is_whitespace) && command.contains('/') && is_lookup(command.trim());
+    if alone {
+        return script_missing(tree, command.trim());
+    }
+    command.split("&&").flat_map(|part| part.split(';')).find_map(|part| problem(tree, part))
+}
+
 /// What is wrong with one simple command, as a sentence.
 fn problem(tree: &Snapshot, command: &str) -> Option<String> {
     let mut words = command.split_whitespace().skip_while(|word| *word == "sudo" || *word == "time" || is_assignment(word));

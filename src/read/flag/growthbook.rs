@@ -26,19 +26,15 @@ fn value(node: &Node, path: String) -> Outcome {
 
 fn arm(rule: &Node, index: usize) -> Arm {
     let listed = |key: &str| rule.get(key).is_some_and(|list| !list.items().is_empty());
-    let condition = rule.get("condition").is_some_and(|condition| !condition.entries().is_empty());
-    let negative = rule
-        .get("condition")
-        .is_some_and(|condition| condition.entries().iter().any(|(_, test)| test.get("$ne").or(test.get("$nin")).is_some()));
+    let condition = rule.get("condition").map(Node::entries).unwrap_or_default();
     let coverage = rule.get("coverage").and_then(Node::as_f64).unwrap_or(1.0);
     let path = format!("rules[{index}]");
-    let when = match () {
-        () if listed("parentConditions") || listed("filters") || negative => {
-            When::Unknown("a condition that may hold for everyone".to_owned())
-        }
-        () if condition => When::Targeted,
-        () if coverage < 1.0 => When::Percent(coverage),
-        () => When::Always,
+    let when = match matches_nobody_in_particular(condition) {
+        _ if listed("parentConditions") || listed("filters") => When::Unknown("it depends on other features or on filters".to_owned()),
+        None => When::Unknown("the condition may hold without attributes".to_owned()),
+        Some(false) => When::Targeted,
+        Some(true) if coverage < 1.0 => When::Percent(coverage),
+        Some(true) => When::Always,
     };
     let then = match (rule.get("force"), rule.get("variations")) {
         (Some(force), _) => value(force, format!("{path}.force")),
@@ -53,4 +49,30 @@ fn arm(rule: &Node, index: usize) -> Arm {
         (None, None) => Outcome::new(Serve::Unknown("the rule serves nothing that is known".to_owned()), rule.span, path),
     };
     Arm { when, then }
+}
+
+/// Whether a condition holds for somebody without attributes: a missing one is null, which differs from every value.
+fn matches_nobody_in_particular(condition: &[(Node, Node)]) -> Option<bool> {
+    let mut all = Some(true);
+    for (attribute, test) in condition {
+        let operators: Vec<&str> = test.entries().iter().filter_map(|(operator, _)| operator.as_str()).collect();
+        let logical = attribute.as_str().is_none_or(|name| name.starts_with('$'));
+        let exists = test.get("$exists").and_then(Node::as_bool);
+        let holds = match operators.as_slice() {
+            _ if logical => None,
+            [] => Some(test.is_null()),
+            ["$exists"] => exists.map(|exists| !exists),
+            names if names.iter().all(|name| matches!(*name, "$ne" | "$nin")) => Some(true),
+            names if names.iter().any(|name| matches!(*name, "$eq" | "$in" | "$gt" | "$gte" | "$regex" | "$elemMatch" | "$all")) => {
+                Some(false)
+            }
+            _ => None,
+        };
+        match holds {
+            Some(false) => return Some(false),
+            None => all = None,
+            Some(true) => {}
+        }
+    }
+    all
 }

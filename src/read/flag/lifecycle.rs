@@ -34,7 +34,7 @@ pub fn read(reading: &mut Reading<'_>, root: &Node) {
 }
 
 /// An alpha feature is a release flag: nothing lets it be on by default.
-fn stage_purpose(stage: &str) -> Purpose {
+pub(super) fn stage_purpose(stage: &str) -> Purpose {
     match stage.to_ascii_lowercase().as_str() {
         "alpha" | "experimental" | "" => Purpose::Release,
         other => Purpose::Lifecycle(other.to_owned()),

@@ -17,7 +17,9 @@ mod kubernetes;
 mod launchdarkly;
 mod lifecycle;
 mod manifest;
+mod map;
 mod microsoft;
+mod registry;
 mod scope;
 mod sniff;
 mod terraform;
@@ -28,10 +30,12 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Unread;
+use super::toml;
 use super::tree::{self, Node, Syntax};
 use crate::settings::FlagSource;
 use crate::source::{FileId, Place, Span};
 use decide::{Decision, resolve};
+pub use registry::is_code;
 pub use scope::is_production;
 pub use sniff::claims;
 
@@ -94,6 +98,10 @@ pub enum Format {
     Flipper,
     Waffle,
     LifecycleList,
+    /// A map named after feature flags, or a file of booleans that is.
+    Map,
+    /// An object literal in code.
+    Registry,
     /// Named by the policy.
     Declared,
 }
@@ -119,6 +127,8 @@ impl Format {
             Format::Flipper => "Flipper",
             Format::Waffle => "django-waffle",
             Format::LifecycleList => "feature list with stages",
+            Format::Map => "map of flags",
+            Format::Registry => "flag registry in code",
             Format::Declared => "declared flag source",
         }
     }
@@ -250,7 +260,8 @@ impl Reading<'_> {
             let key = first.as_str().unwrap_or_default();
             flaws.push(self.flaw(FlawKind::DuplicateKey, again.span, format!("`{key}` is written twice; most readers take the last")));
         }
-        if let Some(word) = ambiguous(draft.body) {
+        let yaml = self.path.ends_with(".yaml") || self.path.ends_with(".yml");
+        if let Some(word) = ambiguous(draft.body).filter(|_| yaml) {
             let text = word.as_str().unwrap_or_default();
             let message = format!("the unquoted `{text}` is a boolean to YAML 1.1 readers and a text to YAML 1.2 readers");
             flaws.push(self.flaw(FlawKind::AmbiguousBoolean, word.span, message));
@@ -312,7 +323,14 @@ pub fn read_flags(path: &str, text: &str, source: FileId, declared: &[FlagSource
         return reading.file;
     }
     if path.ends_with(".toml") {
-        reading.unread(Span::at(0), "flags in TOML are not read yet; write them as YAML or JSON");
+        match toml::parse(text) {
+            Ok(root) => goff::read(&mut reading, &root),
+            Err((span, message)) => reading.unread(span, format!("it does not parse: {message}")),
+        }
+        return reading.file;
+    }
+    if registry::is_code(path) {
+        registry::read(&mut reading);
         return reading.file;
     }
     let syntax = Syntax::of(path, text);
@@ -365,7 +383,7 @@ fn ambiguous(node: &Node) -> Option<&Node> {
 
 fn document_flags(reading: &mut Reading<'_>, root: &Node) {
     match sniff::format(root, reading.path) {
-        None => {}
+        None => map::maps(root, reading.path).into_iter().for_each(|map| map::read(reading, map)),
         Some(sniff::Shape::Kubernetes) => kubernetes::read(reading, root),
         Some(sniff::Shape::Flags(format)) => match format {
             Format::Flagd => flagd::read(reading, root),
@@ -384,7 +402,7 @@ fn document_flags(reading: &mut Reading<'_>, root: &Node) {
             Format::Flipper => flipper::read(reading, root),
             Format::Waffle => flipper::read_waffle(reading, root),
             Format::LifecycleList => lifecycle::read(reading, root),
-            Format::Terraform | Format::Declared => {}
+            Format::Terraform | Format::Map | Format::Registry | Format::Declared => {}
         },
     }
 }

@@ -1,6 +1,6 @@
 //! A path and a document in, the flag format it is out. By structure; a path alone never suffices.
 
-use super::{Format, scope};
+use super::{Format, map, registry, scope};
 use crate::read::tree::Node;
 
 pub enum Shape {
@@ -23,11 +23,14 @@ pub fn claims(path: &str, text: &str) -> bool {
     if ends(&[".toml"]) {
         return text.contains("defaultRule") && text.contains("variations");
     }
-    ends(&[".json", ".jsonc", ".yaml", ".yml"]) && WORDS.iter().any(|word| text.contains(word))
+    if ends(&[".json", ".jsonc", ".yaml", ".yml"]) {
+        return map::is_named(path) || WORDS.iter().any(|word| text.contains(word));
+    }
+    registry::claims(path, text)
 }
 
 /// Every format has at least one of these words.
-const WORDS: [&str; 22] = [
+const WORDS: [&str; 26] = [
     "defaultVariant",
     "variants",
     "flagType",
@@ -47,7 +50,11 @@ const WORDS: [&str; 22] = [
     "versionedSpecs",
     "feature_gates",
     "feature_flags",
-    "FeatureFlag",
+    "eatureFlag",
+    "FEATURE_FLAG",
+    "feature-flags",
+    "eatureToggles",
+    "feature_toggles",
     "\"f\"",
     "remoteconfig",
 ];
