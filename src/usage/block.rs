@@ -39,6 +39,9 @@ impl Blocks {
 
 /// Annotations further away than this from their class are not its own.
 const ANNOTATION_REACH: usize = 1500;
+/// Bounds of the work on one file: no file that somebody wrote has more classes, or longer ones.
+const MAX_BLOCKS: usize = 2_000;
+const MAX_BLOCK_BYTES: usize = 256 * 1024;
 
 pub fn blocks(scan: &Scan, language: usize) -> Blocks {
     let rules = compiled(language);
@@ -59,7 +62,7 @@ fn declarations(scan: &Scan, rules: &Compiled, layout: Layout) -> Vec<Block> {
     let mut blocks = Vec::new();
     let Some(declaration) = &rules.declaration else { return blocks };
     let mut previous_end = 0;
-    for capture in declaration.captures_iter(&scan.code) {
+    for capture in declaration.captures_iter(&scan.code).take(MAX_BLOCKS) {
         let (Some(whole), Some(name)) = (capture.get(0), capture.name("name").or_else(|| capture.name("alias"))) else { continue };
         let at = name.start();
         let Some(end) = block_end(&scan.code, whole.start(), whole.end(), layout) else { continue };
@@ -94,7 +97,7 @@ fn block_end(code: &str, start: usize, after: usize, layout: Layout) -> Option<u
 /// The end of the first bracket after `from`; of the statement when there is none.
 fn brace_end(code: &str, from: usize) -> Option<usize> {
     let mut depth = 0usize;
-    for (i, byte) in code.as_bytes().iter().enumerate().skip(from) {
+    for (i, byte) in code.as_bytes().iter().enumerate().skip(from).take(MAX_BLOCK_BYTES) {
         match byte {
             b'{' | b'(' => depth += 1,
             b'}' | b')' => {
@@ -108,7 +111,15 @@ fn brace_end(code: &str, from: usize) -> Option<usize> {
             _ => {}
         }
     }
-    Some(code.len())
+    Some(farthest(code, from))
+}
+/// As far as a block may reach from `from`.
+fn farthest(code: &str, from: usize) -> usize {
+    let mut end = (from + MAX_BLOCK_BYTES).min(code.len());
+    while !code.is_char_boundary(end) {
+        end += 1;
+    }
+    end
 }
 
 /// After the parameters of a class: a new line begins with something else than its bases or body.
@@ -120,10 +131,11 @@ fn ends_without_body(after: &str) -> bool {
 }
 
 fn indent_end(code: &str, start: usize) -> usize {
+    let stop = farthest(code, start);
     let indent = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
     let mut at = start;
     let mut own = None;
-    for line in code.get(start..).unwrap_or("").split_inclusive('\n') {
+    for line in code.get(start..stop).unwrap_or("").split_inclusive('\n') {
         let blank = line.trim().is_empty() || line.trim_start().starts_with([')', ']']);
         match own {
             None if !blank => own = Some(indent(line)),
@@ -170,7 +182,7 @@ fn apply(found: &mut Blocks, place: Place, scan: &Scan, whole: (usize, usize), t
 /// The end of the first bracket after `from`, of whichever kind.
 fn bracket_end(code: &str, from: usize) -> usize {
     let mut depth = 0usize;
-    for (i, byte) in code.as_bytes().iter().enumerate().skip(from) {
+    for (i, byte) in code.as_bytes().iter().enumerate().skip(from).take(MAX_BLOCK_BYTES) {
         match byte {
             b'(' | b'{' => depth += 1,
             b')' | b'}' if depth <= 1 => return i + 1,
@@ -178,5 +190,5 @@ fn bracket_end(code: &str, from: usize) -> usize {
             _ => {}
         }
     }
-    code.len()
+    farthest(code, from)
 }

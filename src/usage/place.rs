@@ -1,5 +1,9 @@
 //! Whether a file is running code: a path and the top of its text in, a reason to leave it out or the kind of generated schema out.
 
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
+
 /// Files that are not running code, by where they are and what they are called.
 struct Class {
     reason: &'static str,
@@ -206,7 +210,15 @@ fn is_test_project(directory: &str) -> bool {
 
 /// A second look at a file that looked like code: the top of its text may say who wrote it.
 pub fn class_of_head(path: &str, bytes: &[u8]) -> FileClass {
-    let head = String::from_utf8_lossy(&bytes[..bytes.len().min(1024)]);
+    static SAYS: LazyLock<AhoCorasick> = LazyLock::new(|| {
+        let phrases = GENERATORS.iter().map(|(says, ..)| says).chain(GENERATED);
+        AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(phrases).expect("constant phrases")
+    });
+    let head = &bytes[..bytes.len().min(1024)];
+    if !SAYS.is_match(head) {
+        return FileClass::Code;
+    }
+    let head = String::from_utf8_lossy(head);
     if let Some((_, kind, live)) = GENERATORS.iter().find(|(says, ..)| head.contains(says)) {
         // The models of sqlc list every column of the schema whether or not a query names it; its queries are what runs.
         let mirror = *kind == "sqlc code" && path.ends_with("models.go");

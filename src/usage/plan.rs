@@ -1,8 +1,14 @@
 //! What to search for, prepared once: targets in, one automaton over every spelling of their names and tables out.
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 
 use super::{Target, TargetKind, spell};
+
+/// Mentions weighed in one file.
+const MAX_HITS: usize = 50_000;
+
+/// Bytes of patterns whose full table takes some megabytes.
+const MAX_DFA_BYTES: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub struct Word {
@@ -93,7 +99,10 @@ impl Plan {
                 }
             }
         }
-        let matcher = AhoCorasickBuilder::new().ascii_case_insensitive(true).build(&patterns)?;
+        // The fastest automaton, where its tables stay small.
+        let small = patterns.iter().map(String::len).sum::<usize>() < MAX_DFA_BYTES;
+        let kind = small.then_some(AhoCorasickKind::DFA);
+        let matcher = AhoCorasickBuilder::new().ascii_case_insensitive(true).kind(kind).build(&patterns)?;
         Ok(Plan { matcher, uses, words, targets: prepared })
     }
 
@@ -101,6 +110,9 @@ impl Plan {
     pub fn hits(&self, text: &str) -> Vec<Hit> {
         let mut hits = Vec::new();
         for found in self.matcher.find_overlapping_iter(text) {
+            if hits.len() >= MAX_HITS {
+                break;
+            }
             for &word in &self.uses[found.pattern().as_usize()] {
                 let is = &self.words[word];
                 if spell::is_whole(text, found.start(), found.end(), &is.parts, is.model) {

@@ -110,6 +110,9 @@ const NOT_ALIASES: &[&str] = &[
     "when",
 ];
 
+/// Tables read of one statement.
+const MAX_TABLES: usize = 500;
+
 #[derive(Clone, Copy)]
 struct Token<'a> {
     word: &'a str,
@@ -204,7 +207,7 @@ fn statement(tokens: &[Token]) -> Option<Statement> {
         set: None,
     };
     for (i, token) in tokens.iter().enumerate() {
-        if token.name && BEFORE_TABLE.iter().any(|word| token.is(word)) {
+        if statement.tables.len() < MAX_TABLES && token.name && BEFORE_TABLE.iter().any(|word| token.is(word)) {
             table_list(tokens, i, &mut statement);
         }
         if token.is("set") && verb == Verb::Update && statement.set.is_none() {

@@ -280,3 +280,14 @@ fn hostile_texts_do_not_stop_the_search() {
         }
     }
 }
+
+#[test]
+fn megabytes_on_one_line_are_searched() {
+    let filler = "var a=function(e,t){return e?t:users.nick_name};".repeat(10_000);
+    let usage = |text: &str| run(&[("a.js", text)], target(TargetKind::Column, Some("users"), "nick_name", Interest::AnyReference));
+    assert_eq!(usage(&filler).references.first().map(|found| (found.grade, found.line)), Some((Grade::Certain, 1)));
+    let classes = "class User{users.nick_name(".repeat(10_000);
+    assert_eq!(usage(&classes).references.len(), 1);
+    let queries = format!("q = '{}';", "select nick_name from users, ".repeat(10_000));
+    assert_eq!(usage(&queries).references.len(), 1);
+}

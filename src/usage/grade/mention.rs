@@ -82,6 +82,27 @@ impl File<'_> {
 
 /// The text of the statement around a place: over brackets and continued lines, not over blocks of code.
 pub fn around(code: &str, at: usize) -> (usize, usize) {
+    let (from, near) = window(code, at);
+    let (start, end) = around_in(near, at - from);
+    (start + from, end + from)
+}
+
+/// Bytes before and after a place that its statement is looked for in: a minified file is one line of megabytes.
+const REACH: usize = 4_000;
+
+/// The text near a place, and where it begins.
+fn window(code: &str, at: usize) -> (usize, &str) {
+    let (mut from, mut to) = (at.saturating_sub(REACH), (at + REACH).min(code.len()));
+    while !code.is_char_boundary(from) {
+        from += 1;
+    }
+    while !code.is_char_boundary(to) {
+        to -= 1;
+    }
+    (from, &code[from..to])
+}
+
+fn around_in(code: &str, at: usize) -> (usize, usize) {
     let bytes = code.as_bytes();
     let continues = |line: &str| {
         line.trim_start().starts_with(['.', ')', ']', '|']) || line.trim_start().starts_with("->") || line.trim_start().starts_with("?.")
@@ -138,6 +159,8 @@ const IMPORT_LINES: usize = 60;
 
 /// `use a::{b, C}`, `import { a } from`, `from x import (…)`, `alias A.B`: brings a name in and uses nothing.
 pub fn in_import(code: &str, at: usize) -> bool {
+    let (from, code) = window(code, at);
+    let at = at - from;
     static KEYWORD: LazyLock<Regex> = LazyLock::new(|| {
         let pattern = r"^\s*(?:(?:pub(?:\([^)]*\))?\s+)?use|import|export\s+(?:type\s+)?(?:\*|\{)|from\s+\S+\s+import|using\s+(?:static\s+)?[A-Z][\w.]*\s*;|alias|package|mod|namespace)\b";
         Regex::new(pattern).expect("a constant pattern")

@@ -136,23 +136,22 @@ pub fn language_of_script(bytes: &[u8]) -> Option<usize> {
     })
 }
 
+/// Only the languages that are met are compiled: all of them take longer than the search of a small repository.
 pub fn compiled(language: usize) -> &'static Compiled {
-    static ALL: OnceLock<Vec<Compiled>> = OnceLock::new();
-    let all = ALL.get_or_init(|| {
-        // The patterns are constants of this file; a test compiles each of them.
+    static ALL: OnceLock<Vec<OnceLock<Compiled>>> = OnceLock::new();
+    let all = ALL.get_or_init(|| LANGUAGES.iter().map(|_| OnceLock::new()).collect());
+    all[language].get_or_init(|| {
+        let language = &LANGUAGES[language];
+        // The patterns are constants of this crate; a test compiles each of them.
         let regex = |pattern: &str| Regex::new(pattern).expect("a constant pattern");
-        LANGUAGES
-            .iter()
-            .map(|language| Compiled {
-                declaration: language.declaration.map(regex),
-                marker: language.marker.map(regex),
-                unmapped: language.unmapped.map(regex),
-                whole_row: language.whole_row.map(|(pattern, _)| regex(pattern)),
-                mappings: language.mappings.iter().map(|mapping| (regex(mapping.pattern), mapping.place)).collect(),
-            })
-            .collect()
-    });
-    &all[language]
+        Compiled {
+            declaration: language.declaration.map(regex),
+            marker: language.marker.map(regex),
+            unmapped: language.unmapped.map(regex),
+            whole_row: language.whole_row.map(|(pattern, _)| regex(pattern)),
+            mappings: language.mappings.iter().map(|mapping| (regex(mapping.pattern), mapping.place)).collect(),
+        }
+    })
 }
 
 #[cfg(test)]

@@ -15,57 +15,94 @@ struct Kind {
     name: Regex,
     text: Regex,
     what: &'static str,
+    /// The command that prints its SQL, where its framework has one.
+    prints: Option<&'static str>,
 }
 
 static KINDS: LazyLock<Vec<Kind>> = LazyLock::new(|| {
-    let kind = |framework, name: &str, text: &str, what| Kind {
+    let kind = |framework, name: &str, text: &str, what, prints| Kind {
         framework,
         name: Regex::new(name).expect("a constant pattern"),
         text: Regex::new(text).expect("a constant pattern"),
         what,
+        prints,
     };
     let script = r"\d+[-_].*\.(?:js|ts|mjs|cjs|mts|cts)$";
     let exports = r"exports\.up\b|export\s+(?:async\s+)?(?:function|const)\s+up\b|module\.exports\s*=";
     vec![
-        kind(Framework::Rails, r"^\d+_[a-z0-9_.]+\.rb$", r"ActiveRecord::Migration", "a Rails migration"),
-        kind(Framework::Plain, r"^\d+_[a-z0-9_.]+\.rb$", r"Sequel\.migration|ROM::SQL\.migration|Hanami::", "a Ruby migration"),
-        kind(Framework::Django, r"(?:^|/)migrations/\d{4}_\w+\.py$", r"django\.db|migrations\.Migration", "a Django migration"),
+        kind(Framework::Rails, r"^\d+_[a-z0-9_.]+\.rb$", r"ActiveRecord::Migration", "a Rails migration", None),
+        kind(Framework::Plain, r"^\d+_[a-z0-9_.]+\.rb$", r"Sequel\.migration|ROM::SQL\.migration|Hanami::", "a Ruby migration", None),
+        kind(
+            Framework::Django,
+            r"(?:^|/)migrations/\d{4}_\w+\.py$",
+            r"django\.db|migrations\.Migration",
+            "a Django migration",
+            Some("python manage.py sqlmigrate APP NAME"),
+        ),
         kind(
             Framework::Alembic,
             r"\.py$",
             r"(?s)\bdown_revision\b.*\bdef upgrade\(|\bdef upgrade\(.*\bdown_revision\b",
             "an Alembic migration",
+            Some("alembic upgrade FROM:TO --sql"),
         ),
-        kind(Framework::Plain, r"^[^/]*\d+.*\.py$", r"from yoyo import|from peewee_migrate|playhouse\.migrate", "a Python migration"),
-        kind(Framework::Typeorm, r"^\d+-?.*\.(?:js|ts|mjs|cjs)$", r"MigrationInterface", "a TypeORM migration"),
-        kind(Framework::Sequelize, &format!("^{script}"), r"queryInterface|QueryInterface", "a Sequelize migration"),
-        kind(Framework::NodePgMigrate, &format!("^{script}"), r"\bpgm\b|node-pg-migrate", "a node-pg-migrate migration in code"),
-        kind(Framework::Knex, &format!("^{script}"), exports, "a JavaScript migration"),
-        kind(Framework::Laravel, r"^\d{4}_\d{2}_\d{2}_\d{6}_\w+\.php$", r"extends\s+Migration\b", "a Laravel migration"),
+        kind(Framework::Plain, r"^[^/]*\d+.*\.py$", r"from yoyo import|from peewee_migrate|playhouse\.migrate", "a Python migration", None),
+        kind(Framework::Typeorm, r"^\d+-?.*\.(?:js|ts|mjs|cjs)$", r"MigrationInterface", "a TypeORM migration", None),
+        kind(Framework::Sequelize, &format!("^{script}"), r"queryInterface|QueryInterface", "a Sequelize migration", None),
+        kind(
+            Framework::NodePgMigrate,
+            &format!("^{script}"),
+            r"\bpgm\b|node-pg-migrate",
+            "a node-pg-migrate migration in code",
+            Some("node-pg-migrate up --dry-run"),
+        ),
+        kind(Framework::Knex, &format!("^{script}"), exports, "a JavaScript migration", None),
+        kind(
+            Framework::Laravel,
+            r"^\d{4}_\d{2}_\d{2}_\d{6}_\w+\.php$",
+            r"extends\s+Migration\b",
+            "a Laravel migration",
+            Some("php artisan migrate --pretend"),
+        ),
         kind(
             Framework::Plain,
             r"^(?:Version\d{14}|\d{14}_\w+)\.php$",
             r"extends\s+\\?[\w\\]*Abstract(?:Migration|Seed)\b|extends\s+Migration\b",
             "a PHP migration",
+            None,
         ),
-        kind(Framework::Ecto, r"^\d+_.*\.exs$", r"use\s+Ecto\.Migration\b", "an Ecto migration"),
-        kind(Framework::EfCore, r"^\d{14}_\w+\.cs$", r":\s*Migration\b", "an EF Core migration"),
-        kind(Framework::Plain, r"\.cs$", r"\[(?:\w+\.)*Migration\(.*\)\]", "a FluentMigrator migration"),
+        kind(
+            Framework::Ecto,
+            r"^\d+_.*\.exs$",
+            r"use\s+Ecto\.Migration\b",
+            "an Ecto migration",
+            Some("mix ecto.migrate --log-migrations-sql"),
+        ),
+        kind(Framework::EfCore, r"^\d{14}_\w+\.cs$", r":\s*Migration\b", "an EF Core migration", Some("dotnet ef migrations script")),
+        kind(
+            Framework::Plain,
+            r"\.cs$",
+            r"\[(?:\w+\.)*Migration\(.*\)\]",
+            "a FluentMigrator migration",
+            Some("dotnet fm migrate --preview"),
+        ),
         kind(
             Framework::Flyway,
             r"^[VUR]\d*(?:[._]\d+)*__\w+\.(?:java|kt)$",
             r"BaseJavaMigration|JavaMigration|JdbcMigration",
             "a Flyway migration in code",
+            None,
         ),
-        kind(Framework::Goose, r"^\d+_\w+\.go$", r"\bgoose\.Add\w*Migration", "a goose migration in Go"),
-        kind(Framework::Plain, r"^\d+_\w+\.go$", r"MustRegister\(|AddMigration|RegisterMigration|RegisterTx\(", "a Go migration"),
-        kind(Framework::Refinery, r"^[VU]\d+(?:\.\d+)?__\w+\.rs$", r"\bfn migration\(", "a Refinery migration in Rust"),
-        kind(Framework::Plain, r"^m\d{8}_\d{6}_\w+\.rs$", r"MigrationTrait", "a SeaORM migration"),
+        kind(Framework::Goose, r"^\d+_\w+\.go$", r"\bgoose\.Add\w*Migration", "a goose migration in Go", None),
+        kind(Framework::Plain, r"^\d+_\w+\.go$", r"MustRegister\(|AddMigration|RegisterMigration|RegisterTx\(", "a Go migration", None),
+        kind(Framework::Refinery, r"^[VU]\d+(?:\.\d+)?__\w+\.rs$", r"\bfn migration\(", "a Refinery migration in Rust", None),
+        kind(Framework::Plain, r"^m\d{8}_\d{6}_\w+\.rs$", r"MigrationTrait", "a SeaORM migration", None),
         kind(
             Framework::Liquibase,
             r"\.(?:xml|ya?ml|json|groovy)$",
             r#"(?s)(?:<|\n|\A|")databaseChangeLog\b.*\bchangeSet\b|\bdatabaseChangeLog\b\s*\{"#,
             "a Liquibase changelog that is not formatted SQL",
+            Some("liquibase update-sql"),
         ),
     ]
 });
@@ -98,5 +135,13 @@ pub fn recognise(reader: &mut Reader, path: &str) -> Result<Option<(Framework, S
     }
     let Some(text) = reader.peek(path)? else { return Ok(None) };
     let kind = named.into_iter().find(|kind| kind.text.is_match(&text));
-    Ok(kind.map(|kind| (kind.framework, format!("{}: it is not SQL and is not inspected", kind.what))))
+    Ok(kind.map(|kind| (kind.framework, reason(kind))))
+}
+
+fn reason(kind: &Kind) -> String {
+    let way = match kind.prints {
+        Some(command) => format!("check its SQL: `{command}`, piped to `holdshort lint -`"),
+        None => "write what it does to the schema as SQL and check that with `holdshort lint`".to_owned(),
+    };
+    format!("{}: it is written in code and is not inspected; {way}", kind.what)
 }
