@@ -9,6 +9,7 @@ mod postgres_reader;
 mod projects;
 mod readme;
 mod release;
+mod reports;
 mod rollout;
 mod rules;
 mod scratch;
