@@ -92,7 +92,12 @@ pub fn too_few_stages(inspection: &Inspection, rule: &Rule, rolled: &Rolled, out
         if stages == 1 { "stage" } else { "stages" },
         rolled.unit.ladder()
     );
-    out.push(finding(inspection, rule, rolled, rolled.unit.stages[0].place, message));
+    let mut found = finding(inspection, rule, rolled, rolled.unit.stages[0].place, message);
+    if rolled.unit.system == System::Nomad {
+        // Its canaries are one stage by their nature; the rest follows `max_parallel` at a time.
+        found.severity = found.severity.min(Severity::Note);
+    }
+    out.push(found);
 }
 
 pub fn last_jump_too_large(inspection: &Inspection, rule: &Rule, rolled: &Rolled, out: &mut Vec<Finding>) {

@@ -17,12 +17,31 @@ struct Loss {
     grave: bool,
 }
 
+/// Within these nothing is weak, whatever it was.
+struct Limits {
+    fair_percent: f64,
+    max_percent: f64,
+    min_seconds: u64,
+    min_stages: usize,
+}
+
+impl Limits {
+    fn of(inspection: &Inspection, rule: &Rule) -> Limits {
+        let limit = |name| super::limit(inspection, rule, name);
+        Limits {
+            fair_percent: limit("fair_percent"),
+            max_percent: limit("max_percent"),
+            min_seconds: (limit("min_minutes") * 60.0) as u64,
+            min_stages: limit("min_stages") as usize,
+        }
+    }
+}
+
 pub fn weakened(inspection: &Inspection, rule: &Rule, rolled: &Rolled, out: &mut Vec<Finding>) {
     let Some(before) = &rolled.before else { return };
-    let most = super::limit(inspection, rule, "max_percent");
-    let mut losses = shift(before, &rolled.unit, most);
+    let mut losses = shift(before, &rolled.unit);
     if losses.is_empty() {
-        losses = ladder(before, &rolled.unit, most);
+        losses = ladder(before, &rolled.unit, &Limits::of(inspection, rule));
         losses.extend(analysis(before, &rolled.unit));
     }
     if losses.is_empty() {
@@ -61,28 +80,29 @@ fn rank(unit: &Unit) -> Option<u8> {
     }
 }
 
-fn shift(before: &Unit, after: &Unit, most: f64) -> Vec<Loss> {
+fn shift(before: &Unit, after: &Unit) -> Vec<Loss> {
     match (rank(before), rank(after)) {
         // From a gate to stages and back is a choice; from either to neither is a loss.
         (Some(old), Some(new)) if new < old && new < 2 => {
-            vec![Loss { text: format!("{} becomes {}", described(before), described(after)), grave: old >= 2 || most <= 0.0 }]
+            vec![Loss { text: format!("{} becomes {}", described(before), described(after)), grave: old >= 2 }]
         }
         _ => Vec::new(),
     }
 }
 
-fn ladder(before: &Unit, after: &Unit, most: f64) -> Vec<Loss> {
+fn ladder(before: &Unit, after: &Unit, limits: &Limits) -> Vec<Loss> {
     let mut losses = Vec::new();
     if before.shift != Shift::Staged || after.shift != Shift::Staged {
         return losses;
     }
     if let (Some(old), Some(new)) = (before.stages.first(), after.stages.first())
         && new.percent > old.percent + 0.5
+        && new.percent > limits.fair_percent
     {
         let text = format!("its first stage goes from {} to {}", percent(old.percent), percent(new.percent));
-        losses.push(Loss { text, grave: new.percent > most });
+        losses.push(Loss { text, grave: new.percent > limits.max_percent });
     }
-    if after.stages.len() < before.stages.len() {
+    if after.stages.len() < before.stages.len() && after.stages.len() < limits.min_stages {
         losses.push(Loss {
             text: format!("{} of {} stages are gone", before.stages.len() - after.stages.len(), before.stages.len()),
             grave: false,
@@ -91,6 +111,7 @@ fn ladder(before: &Unit, after: &Unit, most: f64) -> Vec<Loss> {
     let shortest = |unit: &Unit| unit.stages.iter().filter_map(known_dwell).min();
     if let (Some(old), Some(new)) = (shortest(before), shortest(after))
         && new < old
+        && new < limits.min_seconds
     {
         let text = format!("its shortest stage lasts {}, before {}", in_words(new), in_words(old));
         losses.push(Loss { text, grave: new == 0 });

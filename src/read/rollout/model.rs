@@ -303,8 +303,11 @@ impl Unit {
 
     /// `5 % → 25 % → 100 %`.
     pub fn ladder(&self) -> String {
-        let steps = self.stages.iter().map(|stage| percent(stage.percent)).chain(["100 %".to_owned()]);
-        steps.collect::<Vec<_>>().join(" → ")
+        let mut steps: Vec<String> = self.stages.iter().map(|stage| percent(stage.percent)).chain(["100 %".to_owned()]).collect();
+        if steps.len() > 7 {
+            steps.splice(3..steps.len() - 2, ["…".to_owned()]);
+        }
+        steps.join(" → ")
     }
 }
 

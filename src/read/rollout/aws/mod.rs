@@ -59,7 +59,7 @@ pub fn apply(unit: &mut Unit, way: Way, place: Place) {
         }
         Way::OneAtATime => unit.shift = Shift::Rolling { first: None },
         Way::HalfAtATime => unit.shift = Shift::Rolling { first: Some(50.0) },
-        _ => unit.shift = Shift::AllAtOnce { why: "it shifts all traffic at once".to_owned(), tolerated: false },
+        _ => unit.shift = Shift::AllAtOnce { why: "its deployment configuration has no stages".to_owned(), tolerated: false },
     }
 }
 
