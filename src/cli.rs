@@ -130,6 +130,9 @@ pub struct CheckArgs {
     /// What CI says of the commit: a file or a directory of JUnit XML, GitHub, GitLab or in-toto JSON; may repeat.
     #[arg(long, value_name = "PATH")]
     pub evidence: Vec<PathBuf>,
+    /// Manifests as they will be applied, where the repository keeps templates: a file or a directory; may repeat.
+    #[arg(long, value_name = "PATH")]
+    pub manifests: Vec<PathBuf>,
     #[command(flatten)]
     pub output: OutputArgs,
 }

@@ -14,6 +14,7 @@ pub fn run(args: &CheckArgs, style: Style) -> Result<ExitCode, Error> {
     let rules = rule::load::builtin()?;
     let (change, mut settings) = open(&args.range, &rules)?;
     settings.evidence = crate::read::evidence::load(&args.evidence)?;
+    settings.manifests = crate::read::evidence::load(&args.manifests)?;
     let outcome = crate::inspect(change, settings, &rules)?;
     report(&args.output, &outcome, &rules, style)
 }

@@ -23,6 +23,7 @@ pub fn run(args: &RangeArgs) -> Result<ExitCode, Error> {
         "sources": sources,
         "migrations": inspection.head_units,
         "timelines": inspection.timelines,
+        "rollouts": inspection.rollouts,
         "unread": inspection.unread,
     });
     print(|out| json_text::write(&facts, out))?;

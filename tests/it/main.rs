@@ -13,6 +13,7 @@ mod projects;
 mod readme;
 mod release;
 mod reports;
+mod rollout;
 mod rules;
 mod scratch;
 mod usage;
