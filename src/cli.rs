@@ -38,11 +38,25 @@ pub enum Command {
     Lint(LintArgs),
     /// Print everything that was read of a change, as JSON.
     Facts(RangeArgs),
+    /// Write a policy, a rollback document and a CI job that fit this repository. Nothing is overwritten.
+    Init(InitArgs),
+    /// Run the change's migrations and their rollback on a throwaway PostgreSQL.
+    ///
+    /// The only command that runs SQL of the repository. It runs it in a cluster of its own, made from the installed server
+    /// and removed afterwards: no network, no rights beyond its own database. Exit codes: 0 the rollback works, 1 it does
+    /// not, 2 bad usage, 3 could not rehearse.
+    Rehearse(RehearseArgs),
+    /// Collect what CI says of a commit. The only command that uses the network.
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
     /// Install or run the git pre-push hook.
     #[command(subcommand)]
     Hook(HookCommand),
     /// List the rules.
     Rules(RulesArgs),
+    /// Write or shrink the baseline: findings that were there when holdshort came.
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
     /// Show the settings of a check, each with where it comes from.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -79,6 +93,23 @@ pub enum DocFormat {
     Markdown,
     /// The rule files, as JSON.
     Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BaselineCommand {
+    /// Write every finding of the check into the file, anew.
+    Write(BaselineArgs),
+    /// Take out of the file what is gone. It never grows.
+    Update(BaselineArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct BaselineArgs {
+    /// The baseline. Default: the policy's `baseline`, else `holdshort-baseline.json` at the root.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub range: RangeArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -123,22 +154,37 @@ pub struct DemoArgs {
     pub output: OutputArgs,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
     #[command(flatten)]
     pub range: RangeArgs,
     /// What CI says of the commit: a file or a directory of JUnit XML, GitHub, GitLab or in-toto JSON; may repeat.
     #[arg(long, value_name = "PATH")]
     pub evidence: Vec<PathBuf>,
+    /// A file of findings that were there before and do not hold; `holdshort baseline write` makes one.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Write the fixes that are safe into the working tree, then check again.
+    #[arg(long, conflicts_with_all = ["head", "diff"])]
+    pub fix: bool,
+    /// Show what `--fix` would write, as a diff, instead of the report.
+    #[arg(long)]
+    pub diff: bool,
+    /// Also take fixes whose runner is not known, or that need another step by hand.
+    #[arg(long)]
+    pub unsafe_fixes: bool,
     /// Manifests as they will be applied, where the repository keeps templates: a file or a directory; may repeat.
     #[arg(long, value_name = "PATH")]
     pub manifests: Vec<PathBuf>,
+    /// Let evidence of another commit count when its tree is the same: a squashed or rebased merge. The report says so.
+    #[arg(long)]
+    pub same_tree: bool,
     #[command(flatten)]
     pub output: OutputArgs,
 }
 
 /// Which change.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct RangeArgs {
     /// The revision to compare with: its merge base with head is taken. A directory when PATH is no repository.
     #[arg(long, value_name = "REV")]
@@ -180,7 +226,7 @@ impl RangeArgs {
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct OutputArgs {
     /// Format of the report on standard output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -202,6 +248,73 @@ fn report_target(word: &str) -> Result<ReportTarget, String> {
     Ok(ReportTarget { format: Format::from_str(format, false)?, path: path.into() })
 }
 
+#[derive(Debug, Subcommand)]
+pub enum EvidenceCommand {
+    /// Write a snapshot of a commit's CI status into a file that `check --evidence` reads.
+    Collect(CollectArgs),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Provider {
+    Github,
+    Gitlab,
+}
+
+#[derive(Debug, Args)]
+pub struct CollectArgs {
+    /// Whose API to ask. The token is read from GH_TOKEN or GITHUB_TOKEN, GITLAB_TOKEN or CI_JOB_TOKEN.
+    #[arg(value_enum)]
+    pub provider: Provider,
+    /// The commit. Default: HEAD.
+    #[arg(long, value_name = "REV")]
+    pub commit: Option<String>,
+    /// `owner/name`, or a GitLab project's path or number. Default: the CI system's variable, else the remote `origin`.
+    #[arg(long, value_name = "NAME")]
+    pub repository: Option<String>,
+    /// Base of the API. Default: GITHUB_API_URL or CI_API_V4_URL, else the public service.
+    #[arg(long, value_name = "URL")]
+    pub api_url: Option<String>,
+    /// The file to write. Default: standard output.
+    #[arg(long, short, value_name = "PATH")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    #[command(flatten)]
+    pub range: RangeArgs,
+    /// Print what would be written.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RehearseArgs {
+    #[command(flatten)]
+    pub range: RangeArgs,
+    /// Write the record that `check --evidence` reads; `-` is standard output. Only for a commit.
+    #[arg(long, value_name = "PATH")]
+    pub record: Option<PathBuf>,
+    /// Directory with `initdb` and `postgres`. Default: PATH, then the usual places.
+    #[arg(long, value_name = "DIRECTORY", conflicts_with = "database_url")]
+    pub bin_dir: Option<PathBuf>,
+    /// The account root steps down to: PostgreSQL refuses to run as root.
+    #[arg(long = "as", value_name = "USER", conflicts_with = "database_url")]
+    pub run_as: Option<String>,
+    /// Use this database instead of a cluster of our own. It has to be empty, and is left as the rollback left it.
+    #[arg(long, value_name = "URL")]
+    pub database_url: Option<String>,
+    /// Run the migrations as a superuser. They can then run programs as the server's account: only for changes you trust.
+    #[arg(long)]
+    pub superuser: bool,
+    /// Longest time of one statement.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub statement_timeout: u64,
+    /// Longest time of the whole rehearsal.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub timeout: u64,
+}
+
 #[derive(Debug, Args)]
 pub struct LintArgs {
     /// Migration files in the order they run; `-` is standard input.
@@ -217,8 +330,17 @@ pub struct LintArgs {
     pub output: OutputArgs,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Run the examples of the team rules here.
+    Test,
+}
+
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct RulesArgs {
+    #[command(subcommand)]
+    pub command: Option<RulesCommand>,
     #[arg(long, value_enum, default_value_t = DocFormat::Text)]
     pub format: DocFormat,
 }

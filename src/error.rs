@@ -23,6 +23,10 @@ pub enum Error {
     #[error(transparent)]
     Change(#[from] ChangeError),
     #[error(transparent)]
+    Collect(#[from] crate::collect::CollectError),
+    #[error(transparent)]
+    Rehearse(#[from] crate::rehearse::RehearseError),
+    #[error(transparent)]
     Report(#[from] ReportError),
 }
 
@@ -70,7 +74,8 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Error::Usage(_) | Error::Policy(_) => ExitCode::Usage,
-            Error::Change(_) | Error::Report(_) => ExitCode::CouldNotInspect,
+            Error::Rehearse(error) if error.usage => ExitCode::Usage,
+            Error::Change(_) | Error::Collect(_) | Error::Rehearse(_) | Error::Report(_) => ExitCode::CouldNotInspect,
         }
     }
 
@@ -80,6 +85,8 @@ impl Error {
             Error::Usage(error) => error.help.as_deref(),
             Error::Policy(error) => error.help.as_deref(),
             Error::Change(error) => error.help.as_deref(),
+            Error::Collect(error) => error.help.as_deref(),
+            Error::Rehearse(error) => error.help.as_deref(),
             Error::Report(_) => None,
         }
     }

@@ -34,11 +34,6 @@ impl std::fmt::Debug for Repo {
     }
 }
 
-pub enum BlobBytes {
-    Bytes(Vec<u8>),
-    TooLarge(u64),
-}
-
 /// A commit a revision resolved to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
@@ -76,6 +71,12 @@ pub fn open(path: &Path, git_dir: Option<&str>) -> Result<Option<Repo>, ChangeEr
     }
 }
 
+/// Opens a repository that is known by its git directory, once more for another thread.
+pub fn reopen(git_dir: &Path) -> Result<Repo, ChangeError> {
+    let opened = Repository::open_ext(git_dir, RepositoryOpenFlags::NO_SEARCH, &[] as &[&Path]);
+    opened.map(|repo| Repo { repo }).map_err(failed("open the repository again"))
+}
+
 /// Settings of the library, made once, before any repository is opened.
 fn prepare() {
     static ONCE: Once = Once::new();
@@ -86,6 +87,8 @@ fn prepare() {
         // checkout that belongs to another user (a CI container's) is read like any other.
         unsafe {
             let _ = git2::opts::set_verify_owner_validation(false);
+            // Objects were verified when they were fetched; git itself does not hash each one again to read it.
+            git2::opts::strict_hash_verification(false);
             let _ = git2::opts::set_extensions(&[
                 "partialclone",
                 "compatobjectformat",
@@ -266,17 +269,16 @@ impl Repo {
         Ok(())
     }
 
-    pub fn read_blob(&self, id: &BlobId, limit: u64) -> Result<BlobBytes, ChangeError> {
+    /// Lends a blob's bytes without a copy; the inner error is the size of one that is over the limit.
+    pub fn with_blob<T>(&self, id: &BlobId, limit: u64, look: impl FnOnce(&[u8]) -> T) -> Result<Result<T, u64>, ChangeError> {
         let blob = self.repo.find_blob(id.0).map_err(|error| {
             ChangeError::new(
                 format!("cannot read the contents of blob {}: {}", id.0, error.message()),
                 "the clone leaves file contents out (a partial clone); run `git fetch --refetch --no-filter`",
             )
         })?;
-        if blob.size() as u64 > limit {
-            return Ok(BlobBytes::TooLarge(blob.size() as u64));
-        }
-        Ok(BlobBytes::Bytes(blob.content().to_vec()))
+        let size = blob.size() as u64;
+        Ok(if size > limit { Err(size) } else { Ok(look(blob.content())) })
     }
 
     /// Files that differ between two trees; the base may be nothing. Renames are kept.
@@ -301,6 +303,11 @@ impl Repo {
             .map_err(failed("compare with the working tree"))?;
         find_renames(&mut diff, DiffFindOptions::new().renames(true).for_untracked(true));
         Ok(changed_files(&diff))
+    }
+
+    /// The file differs from HEAD on disk or in the index, or is not in HEAD.
+    pub fn is_uncommitted(&self, path: &str) -> bool {
+        self.repo.status_file(Path::new(path)).is_ok_and(|status| !status.is_empty())
     }
 
     /// There is uncommitted work: staged, unstaged or untracked.

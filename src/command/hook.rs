@@ -33,7 +33,6 @@ fn pre_push(remote: Option<&str>, style: Style) -> Result<ExitCode, Error> {
         .lock()
         .read_to_string(&mut stdin)
         .map_err(|error| ChangeError::new(format!("cannot read standard input: {error}"), "run it as a git hook"))?;
-    let rules = rule::load::builtin()?;
     let request = Request { path: PathBuf::from("."), env: super::check::environment(), ..Request::default() };
     let output = OutputArgs { format: Format::Human, reports: Vec::new() };
     let mut worst = ExitCode::Cleared;
@@ -46,6 +45,7 @@ fn pre_push(remote: Option<&str>, style: Style) -> Result<ExitCode, Error> {
             continue;
         }
         let settings = settings::load(&change, Phase::Push)?;
+        let rules = rule::team::with_builtin(settings.trusted(&change), &settings.policy)?;
         settings::check_rules(settings.policy_text.as_ref(), &rules)?;
         let outcome = crate::inspect(change, settings, &rules)?;
         if report(&output, &outcome, &rules, style)? == ExitCode::Hold {

@@ -1,18 +1,23 @@
 //! One file a command: parsed words in, output and an exit code out.
 
+mod baseline;
 mod check;
 mod config;
 mod demo;
+mod evidence;
 mod facts;
+mod fix;
 mod hook;
 mod hook_install;
+mod init;
 mod lint;
 mod manual;
+mod rehearse;
 mod rules;
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::cli::{Cli, ColorChoice, Command, ConfigCommand, OutputArgs, SchemaFile};
+use crate::cli::{Cli, ColorChoice, Command, ConfigCommand, OutputArgs, RulesArgs, RulesCommand, SchemaFile};
 use crate::error::{Error, ExitCode, ReportError};
 use crate::report::escape::neutralise;
 use crate::report::{Context, Style};
@@ -27,12 +32,17 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(args) => check::run(&args, style),
         Command::Lint(args) => lint::run(&args, style),
         Command::Facts(args) => facts::run(&args),
+        Command::Evidence(command) => evidence::run(&command),
+        Command::Init(args) => init::run(&args),
+        Command::Rehearse(args) => rehearse::run(&args, style),
         Command::Hook(command) => hook::run(&command, style),
+        Command::Rules(RulesArgs { command: Some(RulesCommand::Test), .. }) => rules::test(),
         Command::Rules(args) => rules::list(&args, style),
         Command::Explain { rule, format } => rules::explain(&rule, format, style),
         Command::Schema { file: SchemaFile::Report } => report_schema(),
         Command::Man { dir } => manual::man(dir.as_deref()),
         Command::Completions { shell } => manual::completions(shell),
+        Command::Baseline(command) => baseline::run(&command),
         Command::Config(ConfigCommand::Show(args)) => config::show(&args),
         Command::Schema { file: SchemaFile::Policy } => config::schema(),
     };

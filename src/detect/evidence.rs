@@ -9,6 +9,7 @@ use crate::finding::{Finding, Severity, Subject, SubjectKind};
 use crate::read::evidence::{Provider, Record, Status};
 use crate::rule::Rule;
 use crate::settings::Phase;
+use crate::verdict::gates::plural;
 
 /// Detectors by the name a rule file gives.
 pub const DETECTORS: &[(&str, Detector)] = &[
@@ -35,33 +36,74 @@ pub fn head_commit(inspection: &Inspection) -> Option<&str> {
     }
 }
 
-/// The newest record of each check on exactly the head commit, our own run and what the policy ignores left out.
-pub fn bound(inspection: &Inspection) -> Vec<&Record> {
-    let Some(head) = head_commit(inspection) else { return Vec::new() };
-    let mut newest: BTreeMap<(&str, String), &Record> = BTreeMap::new();
-    for record in inspection.evidence.records.iter().filter(|record| record.commit.as_deref() == Some(head)) {
-        let own = record.run.as_ref().is_some_and(|run| inspection.settings.own_runs.contains(run)) && record.status == Status::Pending;
-        if own || inspection.settings.policy.evidence.ignore.contains(&record.check) {
-            continue;
-        }
+/// The newest record of each check on the head commit, our own job and what the policy ignores left out. Records of another
+/// commit with the same tree count where the command line asks for it, and say so.
+pub fn bound(inspection: &Inspection) -> Vec<Record> {
+    let Revision::Commit { id: head, tree, committed } = &inspection.change.head else { return Vec::new() };
+    let mut newest: BTreeMap<(String, String), Record> = BTreeMap::new();
+    for record in &inspection.evidence.records {
+        let exact = record.commit.as_deref() == Some(head);
+        let same_tree = inspection.settings.same_tree && record.commit.is_some() && record.tree.as_deref() == Some(tree);
         // A record that names another tree than the head's is forged or mixed up.
-        if let (Some(tree), Revision::Commit { tree: known, .. }) = (&record.tree, &inspection.change.head)
-            && tree != known
-        {
+        let mixed_up = exact && record.tree.as_ref().is_some_and(|named| named != tree);
+        if !(exact || same_tree) || mixed_up || inspection.settings.policy.evidence.ignore.contains(&record.check) {
             continue;
         }
-        let key = (record.check.as_str(), format!("{:?}", record.provider));
-        let order = |record: &Record| (record.attempt, time(record));
+        let mut record = record.clone();
+        if !exact {
+            let other: String = record.commit.as_deref().unwrap_or_default().chars().take(10).collect();
+            record.detail = format!("{}, of commit {other} with the same tree", record.detail);
+        } else if let Some(why) = stale(inspection, &record, *committed) {
+            record.status = Status::Stale;
+            record.detail = why;
+        }
+        let key = (record.check.clone(), format!("{:?} {}", record.provider, record.source));
+        let order = |record: &Record| (record.id, record.attempt, time(record));
         match newest.get(&key) {
-            Some(known) if order(known) > order(record) => {}
+            Some(known) if order(known) > order(&record) => {}
             // Two that cannot be told apart by age: the worse one counts.
-            Some(known) if order(known) == order(record) && badness(known.status) > badness(record.status) => {}
+            Some(known) if order(known) == order(&record) && badness(known.status) > badness(record.status) => {}
             _ => {
                 newest.insert(key, record);
             }
         }
     }
-    newest.into_values().collect()
+    let mut found: Vec<Record> = newest.into_values().collect();
+    leave_out_own_job(inspection, &mut found);
+    found
+}
+
+/// Our own job is still running while it asks. In our own run it is the one named so, or the only one that is not done;
+/// another job of the run that is not done is waited for like any other.
+fn leave_out_own_job(inspection: &Inspection, found: &mut Vec<Record>) {
+    let settings = &inspection.settings;
+    let own_run =
+        |record: &Record| record.status == Status::Pending && record.run.as_ref().is_some_and(|run| settings.own_runs.contains(run));
+    let is_run = |record: &Record| matches!(record.provider, Provider::GithubWorkflowRun | Provider::GitlabPipeline);
+    let named = |record: &Record| {
+        settings
+            .own_job
+            .as_ref()
+            .is_some_and(|job| record.check.strip_prefix(job.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(" (")))
+    };
+    let open = |record: &Record| own_run(record) && !is_run(record);
+    let only = found.iter().filter(|record| open(record)).count() == 1;
+    found.retain(|record| !(own_run(record) && (is_run(record) || named(record) || only)));
+}
+
+/// Clocks of CI and of whoever commits may differ by so much.
+const SKEW_SECONDS: i64 = 300;
+
+/// Why a result says nothing of the commit any more.
+fn stale(inspection: &Inspection, record: &Record, committed: i64) -> Option<String> {
+    let done = time(record)?;
+    if done.as_second() + SKEW_SECONDS < committed {
+        return Some("finished before the commit was made".to_owned());
+    }
+    let limit = inspection.settings.policy.evidence.max_age_days?;
+    let today: jiff::civil::Date = inspection.settings.today.parse().ok()?;
+    let age = jiff::tz::TimeZone::UTC.to_datetime(done).date().until(today).ok()?.get_days();
+    (i64::from(age) > i64::from(limit)).then(|| format!("{age} days old, more than the {limit} allowed"))
 }
 
 fn time(record: &Record) -> Option<jiff::Timestamp> {
@@ -73,14 +115,15 @@ fn badness(status: Status) -> u8 {
         Status::Passed => 0,
         Status::Skipped => 1,
         Status::Empty => 2,
-        Status::Unknown => 3,
-        Status::Pending => 4,
-        Status::Failed => 5,
+        Status::Stale => 3,
+        Status::Unknown => 4,
+        Status::Pending => 5,
+        Status::Failed => 6,
     }
 }
 
 /// Records of tests: rehearsals belong to the rollback.
-fn tests(inspection: &Inspection) -> Vec<&Record> {
+fn tests(inspection: &Inspection) -> Vec<Record> {
     bound(inspection).into_iter().filter(|record| record.provider != Provider::Rehearsal).collect()
 }
 
@@ -111,17 +154,24 @@ pub fn tests_green(inspection: &Inspection) -> Tests {
             Some(_) => {}
         }
     }
+    let here = place(&found, head);
     if !required.is_empty() {
-        return Tests::Green(format!("{} required checks passed on this commit", required.len()));
+        return Tests::Green(format!("{} required {} passed on {here}", required.len(), plural(required.len(), "check")));
     }
     if let Some(open) = found.iter().find(|record| !matches!(record.status, Status::Passed | Status::Skipped)) {
         return unknown(format!("check {} is {}", open.check, clause(open)));
     }
     match found.iter().filter(|record| record.status == Status::Passed).count() {
         0 => unknown("every check on this commit was skipped".to_owned()),
-        1 => Tests::Green("1 check passed on this commit".to_owned()),
-        passed => Tests::Green(format!("{passed} checks passed on this commit")),
+        passed => Tests::Green(format!("{passed} {} passed on {here}", plural(passed, "check"))),
     }
+}
+
+/// Where the checks passed: never silently on another commit.
+fn place(found: &[Record], head: &str) -> String {
+    let other = found.iter().filter_map(|record| record.commit.as_deref()).find(|commit| *commit != head);
+    other
+        .map_or("this commit".to_owned(), |other| format!("commit {}, which has the same tree", other.chars().take(10).collect::<String>()))
 }
 
 fn clause(record: &Record) -> String {
@@ -131,27 +181,39 @@ fn clause(record: &Record) -> String {
         Status::Pending => "not done",
         Status::Skipped => "skipped",
         Status::Empty => "empty",
+        Status::Stale => "stale",
         Status::Unknown => "undecided",
     };
     format!("{word} ({})", record.detail)
 }
 
-/// The rehearsal of the rollback on the head commit: `Ok` when it passed, else what is owed.
+/// The rehearsal of the rollback on the head commit: `Ok` when it passed, else what is owed. Without a migration that is new
+/// there is nothing to rehearse.
 pub fn rehearsed(inspection: &Inspection) -> Result<(), String> {
+    let fresh = super::rollback::fresh(inspection);
+    if fresh.is_empty() {
+        return Ok(());
+    }
     let found = bound(inspection).into_iter().find(|record| record.provider == Provider::Rehearsal);
     let Some(record) = found else { return Err("its rehearsal on this commit is still owed".to_owned()) };
-    let said = record.rehearsal.as_ref().and_then(|rehearsal| rehearsal.document.as_deref());
-    let blobs = inspection.rollback.documents.iter().filter_map(|document| {
-        match &inspection.change.head_tree.entry(inspection.sources.path(document.source))?.blob {
-            Blob::Git(id) => Some(id.to_string()),
-            _ => None,
-        }
-    });
-    let blobs: Vec<String> = blobs.collect();
-    match (record.status, said) {
-        (Status::Passed, Some(said)) if blobs.iter().any(|blob| blob == said) => Ok(()),
-        (Status::Passed, _) => Err("the rehearsal was of another text of the document".to_owned()),
-        _ => Err(format!("its rehearsal is {}", clause(record))),
+    if record.status != Status::Passed {
+        return Err(format!("its rehearsal is {}", clause(&record)));
+    }
+    let Some(said) = &record.rehearsal else { return Err("its rehearsal says nothing of what was rehearsed".to_owned()) };
+    let blob = |path: &str| match &inspection.change.head_tree.entry(path)?.blob {
+        Blob::Git(id) => Some(id.to_string()),
+        _ => None,
+    };
+    let document = |document: &crate::read::rollback::Document| blob(inspection.sources.path(document.source));
+    if said.document.is_none() || !inspection.rollback.documents.iter().any(|known| document(known) == said.document) {
+        return Err("the rehearsal was of another text of the document".to_owned());
+    }
+    // A rehearsal of the last commit alone says nothing of a rollout that starts further back.
+    let rehearsed = |path: &str| blob(path).is_some_and(|blob| said.migrations.iter().any(|(known, of)| known == path && *of == blob));
+    let files = fresh.iter().flat_map(|migration| std::iter::once(&migration.up).chain(&migration.down));
+    match files.map(|script| inspection.sources.path(script.source)).find(|path| !rehearsed(path)) {
+        Some(path) => Err(format!("the rehearsal did not run {path} as it is now")),
+        None => Ok(()),
     }
 }
 
@@ -166,7 +228,7 @@ pub fn check_failed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>
     let required = &inspection.settings.policy.evidence.required;
     for record in tests(inspection).into_iter().filter(|record| record.status == Status::Failed) {
         let message = format!("Check {} failed on this commit: {}.", record.check, record.detail);
-        let mut found = report(rule, record, message);
+        let mut found = report(rule, &record, message);
         if !required.is_empty() && !required.contains(&record.check) {
             found.severity = Severity::Warn;
         }
@@ -216,9 +278,9 @@ pub fn rehearsal_failed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Find
     for record in bound(inspection).into_iter().filter(|record| record.provider == Provider::Rehearsal) {
         let seconds = record.rehearsal.as_ref().and_then(|rehearsal| rehearsal.seconds);
         if record.status == Status::Failed {
-            out.push(report(rule, record, format!("The rollback was rehearsed on this commit and failed: {}.", record.detail)));
+            out.push(report(rule, &record, format!("The rollback was rehearsed on this commit and failed: {}.", record.detail)));
         } else if let Some(seconds) = seconds.filter(|seconds| *seconds > limit as f64) {
-            out.push(report(rule, record, format!("The rehearsed rollback took {seconds:.0} seconds, more than the {limit} allowed.")));
+            out.push(report(rule, &record, format!("The rehearsed rollback took {seconds:.0} seconds, more than the {limit} allowed.")));
         }
     }
 }

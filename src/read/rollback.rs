@@ -1,5 +1,6 @@
 //! The rollback document: a tree and the policy in, what the document says, as plain facts with their bytes, out.
 
+mod deploys;
 mod lexicon;
 mod plan;
 
@@ -15,6 +16,7 @@ use crate::error::Error;
 use crate::settings::Settings;
 use crate::source::{FileId, Side, SourceMap, Span};
 
+pub use deploys::{Controller, ControllerKind, Deploys};
 pub use lexicon::{destructive, names_migration, stem as migration_stem};
 pub use plan::{Limit, PlannedStage};
 
@@ -28,6 +30,8 @@ pub struct Rollback {
     /// The documents that speak for this change, best first.
     pub documents: Vec<Document>,
     pub unread: Vec<Unread>,
+    /// Manifests that decide whether deploy commands of the documents have an effect; read only where there are such.
+    pub deploys: Deploys,
 }
 
 /// One document's facts. Spans are bytes of the whole file.
@@ -145,6 +149,10 @@ pub fn read(change: &ChangeSet, settings: &Settings, migrations: &[String], sour
     for (path, text) in chosen {
         let source = sources.add(path, Side::Head, text.clone());
         found.documents.push(parse(source, &text));
+    }
+    let deploys = |command: &Command| ["kubectl", "helm", "argocd"].iter().any(|program| command.text.contains(program));
+    if found.documents.iter().flat_map(|document| &document.commands).any(deploys) {
+        found.deploys = deploys::read(&change.head_tree)?;
     }
     Ok(found)
 }

@@ -147,7 +147,10 @@ fn finding(found: &Finding, first: bool, drawing: &mut Drawing, out: &mut dyn Wr
     if first {
         paragraph(&lead_in("why", style), 7, &found.why, style, out)?;
     }
-    paragraph(&lead_in("do", style), 7, &found.remedy, style, out)
+    paragraph(&lead_in("do", style), 7, &found.remedy, style, out)?;
+    let Some(fix) = found.fix.as_ref().filter(|_| found.is_active()) else { return Ok(()) };
+    let flag = if fix.safe { "" } else { " --unsafe-fixes" };
+    paragraph(&lead_in("fix", style), 7, &format!("{} (`holdshort check --fix{flag}`)", one_line(&fix.title)), style, out)
 }
 
 /// A note needs no drawing: its place, what was found, what to do.

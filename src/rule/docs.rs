@@ -44,6 +44,8 @@ pub fn explain(rule: &Rule, style: Style) -> String {
     told(paragraph("", 0, &facts, style, &mut out));
     section(&mut out, "Why", &[rule.why.trim().to_owned()], style);
     section(&mut out, "What to do", &[rule.remedy.trim().to_owned()], style);
+    section(&mut out, "For each", rule.for_each.as_slice(), style);
+    section(&mut out, "When", rule.when.as_slice(), style);
     if !rule.steps.is_empty() {
         heading(&mut out, "Steps", style);
     }

@@ -25,9 +25,14 @@ pub struct Policy {
     pub usage: UsagePolicy,
     pub rollback: RollbackPolicy,
     pub rollout: RolloutPolicy,
+    pub rehearse: RehearsePolicy,
     pub evidence: EvidencePolicy,
     pub suppressions: Vec<AcceptedRisk>,
     pub flags: Vec<FlagSource>,
+    /// Path of the baseline from the root of the repository.
+    pub baseline: Option<String>,
+    /// Globs of team rules beside those in `.holdshort/rules`.
+    pub team_rules: Vec<String>,
     /// Being there makes the release gates required.
     pub release: Option<super::ReleasePolicy>,
 }
@@ -159,6 +164,18 @@ pub struct RolloutPolicy {
     pub business_metrics: Vec<String>,
 }
 
+/// SQL that a rehearsal runs beside the migrations. Paths from the root of the repository.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RehearsePolicy {
+    /// Before the history, with every right, read where the policy is: roles and extensions that production has.
+    pub setup: Vec<String>,
+    /// After the history, before the change: rows to migrate.
+    pub seed: Vec<String>,
+    /// After the change: what has to work on the new schema.
+    pub smoke: Vec<String>,
+}
+
 /// What has to be green on the head commit.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -167,6 +184,8 @@ pub struct EvidencePolicy {
     pub required: Vec<String>,
     /// Names of checks that do not count: holdshort's own, for one.
     pub ignore: Vec<String>,
+    /// Results that are older than so many days count no more.
+    pub max_age_days: Option<u32>,
 }
 
 /// A version is written with or without quotes.
@@ -224,6 +243,9 @@ fn validate(source: &PolicyText, policy: &Policy) -> Result<(), PolicyError> {
             return Err(source.error_at(&["migrations", &i, "server_version"], "this is not a version", help));
         }
     }
+    if let Some(path) = &policy.baseline {
+        directory(source, &["baseline"], path)?;
+    }
     for (i, accepted) in policy.suppressions.iter().enumerate() {
         let i = i.to_string();
         if accepted.until.as_deref().is_some_and(|until| until.parse::<jiff::civil::Date>().is_err()) {
@@ -248,18 +270,21 @@ fn validate(source: &PolicyText, policy: &Policy) -> Result<(), PolicyError> {
     for (i, path) in policy.rollout.ignore.iter().enumerate() {
         glob(&["rollout", "ignore", &i.to_string()], path)?;
     }
+    for (i, path) in policy.team_rules.iter().enumerate() {
+        glob(&["team_rules", &i.to_string()], path)?;
+    }
     for (i, path) in policy.usage.exclude.iter().enumerate() {
         glob(&["usage", "exclude", &i.to_string()], path)?;
     }
     Ok(())
 }
 
-/// A directory of the repository: no way out of it, and not empty.
+/// A place in the repository: no way out of it, and not empty.
 fn directory(source: &PolicyText, keys: &[&str], path: &str) -> Result<(), PolicyError> {
     let leaves = path.starts_with('/') || path.split('/').any(|part| part == "..");
     if path.trim().is_empty() || leaves || path.contains('\\') {
         let help = "write it from the root of the repository, with `/` between parts: `db/migrations`";
-        return Err(source.error_at(keys, format!("`{path}` is not a directory of the repository"), help));
+        return Err(source.error_at(keys, format!("`{path}` is not a place in the repository"), help));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The gate `staged-rollout`: rollout facts in, whether the change goes out in stages, and why that is known, out.
 
+use super::own::{Own, PolicyTexts};
 use super::{GateStatus, suppress};
 use crate::detect::Inspection;
 use crate::detect::rollout::latent;
@@ -65,7 +66,7 @@ fn unread_manifest(unread: &Unread) -> (GateStatus, String) {
 /// What would block if the change had introduced it; accepted risks are none.
 fn blocked(inspection: &Inspection, rules: &[Rule]) -> Option<Finding> {
     let mut found = latent(inspection, rules);
-    suppress::apply(inspection, rules, &mut found);
+    suppress::apply(&mut Own::new(inspection, rules, PolicyTexts::default()), &mut found);
     found.into_iter().find(|finding| finding.gate == Gate::StagedRollout && finding.blocks())
 }
 

@@ -2,9 +2,13 @@
 
 mod resolve;
 mod reverse;
+mod revision;
+mod void;
+mod workflow;
 
 pub use resolve::{command_not_found, config_not_found, unresolved};
 pub use reverse::{down_blocks, down_breaks_new_code, down_incomplete, down_loses_data, no_way_back};
+pub use void::void_command;
 
 use super::step::at;
 use super::{Detector, Inspection};
@@ -33,6 +37,7 @@ pub const DETECTORS: &[(&str, Detector)] = &[
     ("rollback.other_change", other_change),
     ("rollback.command_not_found", command_not_found),
     ("rollback.config_not_found", config_not_found),
+    ("rollback.void_command", void_command),
     ("rollback.no_way_back", no_way_back),
     ("rollback.down_incomplete", down_incomplete),
     ("rollback.down_loses_data", down_loses_data),

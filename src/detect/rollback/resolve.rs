@@ -24,13 +24,20 @@ pub fn command_not_found(inspection: &Inspection, rule: &Rule, out: &mut Vec<Fin
                 continue;
             }
             for part in command.text.split("&&").flat_map(|part| part.split(';')) {
-                if let Some(problem) = problem(tree, part) {
+                if let Some(problem) = problem(tree, part).or_else(|| in_git(inspection, part)) {
                     out.push(report(inspection, rule, document, command.span, name(command), problem));
                     break;
                 }
             }
         }
     }
+}
+
+/// What is wrong with the revisions of a git command.
+fn in_git(inspection: &Inspection, part: &str) -> Option<String> {
+    let words: Vec<&str> = part.split_whitespace().skip_while(|word| is_assignment(word)).collect();
+    let (first, rest) = words.split_first()?;
+    if *first != "git" { None } else { super::revision::problem(&inspection.change, rest) }
 }
 
 fn name(command: &Command) -> &str {
@@ -81,7 +88,7 @@ fn problem(tree: &Snapshot, command: &str) -> Option<String> {
         }
         "make" => target_missing(tree, &rest),
         "npm" | "yarn" | "pnpm" if rest.first() == Some(&"run") => package_script_missing(tree, rest.get(1)?),
-        "gh" if rest.starts_with(&["workflow", "run"]) => workflow_missing(tree, rest.get(2)?),
+        "gh" if rest.starts_with(&["workflow", "run"]) => super::workflow::problem(tree, &rest[2..]),
         _ if program.starts_with("./") || is_script(program) => script_missing(tree, program).or_else(|| not_executable(tree, program)),
         _ => None,
     }
@@ -96,7 +103,7 @@ fn is_script(program: &str) -> bool {
 }
 
 /// Only a plain path of this tree can be looked up.
-fn is_lookup(path: &str) -> bool {
+pub fn is_lookup(path: &str) -> bool {
     !path.starts_with(['/', '~', '-']) && !path.contains("..") && !path.contains(|c: char| "$<>*{}\"'`@:".contains(c))
 }
 
@@ -116,7 +123,8 @@ fn not_executable(tree: &Snapshot, path: &str) -> Option<String> {
     (known && entry.kind == EntryKind::File).then(|| format!("The script {path} is not executable."))
 }
 
-fn text(tree: &Snapshot, path: &str) -> Option<String> {
+/// The text of a file of the tree, if it is one.
+pub fn text(tree: &Snapshot, path: &str) -> Option<String> {
     match tree.read_path(path) {
         Ok(Some(Text::Utf8(text))) => Some(text.to_string()),
         _ => None,
@@ -150,18 +158,4 @@ fn package_script_missing(tree: &Snapshot, script: &str) -> Option<String> {
     let package: serde_json::Value = serde_json::from_str(&package).ok()?;
     let known = package.get("scripts").and_then(|scripts| scripts.get(script)).is_some();
     (!known && is_lookup(script)).then(|| format!("package.json has no script {script}."))
-}
-
-fn workflow_missing(tree: &Snapshot, workflow: &str) -> Option<String> {
-    if !(workflow.ends_with(".yml") || workflow.ends_with(".yaml")) || !is_lookup(workflow) {
-        return None;
-    }
-    let file = workflow.rsplit('/').next().unwrap_or(workflow);
-    match text(tree, &format!(".github/workflows/{file}")) {
-        None => Some(format!("The workflow {file} does not exist at this revision.")),
-        Some(text) if !text.contains("workflow_dispatch") => {
-            Some(format!("The workflow {file} cannot be started by hand: it has no `workflow_dispatch`."))
-        }
-        Some(_) => None,
-    }
 }

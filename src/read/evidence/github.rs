@@ -4,6 +4,16 @@ use serde_json::Value;
 
 use super::{Provider, Record, Status, full_id, optional, record, word};
 
+/// The lists of the API, by the key that holds them.
+const LISTS: [&str; 3] = ["check_runs", "workflow_runs", "statuses"];
+
+/// How many items a list of the API has altogether, and how many of them are in this page: `(key, all, here)`.
+pub fn counts(page: &Value) -> Option<(&'static str, u64, u64)> {
+    let key = LISTS.into_iter().find(|key| page.get(*key).is_some())?;
+    let here = page.get(key)?.as_array()?.len() as u64;
+    Some((key, page.get("total_count")?.as_u64()?, here))
+}
+
 /// A page of the API: `check_runs`, `workflow_runs` or the combined status of a commit.
 pub fn read_page(path: &str, page: &Value) -> Result<Vec<Record>, String> {
     if let Some(statuses) = page.get("statuses") {
@@ -24,13 +34,21 @@ pub fn read_one(path: &str, value: &Value) -> Result<Vec<Record>, String> {
 fn run(path: &str, value: &Value) -> Result<Record, String> {
     let workflow = ["workflow_id", "workflowName", "run_attempt"].iter().any(|key| value.get(*key).is_some());
     let provider = if workflow { Provider::GithubWorkflowRun } else { Provider::GithubCheckRun };
-    let name = optional(value, "name").or_else(|| optional(value, "workflowName")).ok_or("`name` is missing")?;
+    let name = if workflow { optional(value, "workflowName").or_else(|| optional(value, "name")) } else { optional(value, "name") };
+    let name = name.ok_or("`name` is missing")?;
     let (status, detail) = outcome(word(value, "status")?, value.get("conclusion").and_then(Value::as_str));
     let mut found = record(path, provider, &name, status, detail);
     found.commit = full_id(value.get("head_sha").or_else(|| value.get("headSha")));
     found.tree = full_id(value.pointer("/head_commit/tree_id"));
-    found.run = if workflow { number(value.get("id").or_else(|| value.get("databaseId"))) } else { run_of(value) };
+    let id = value.get("id").or_else(|| value.get("databaseId")).and_then(Value::as_u64);
+    found.run = if workflow { id.map(|id| id.to_string()) } else { run_of(value) };
+    found.id = id.unwrap_or(0);
     found.attempt = value.get("run_attempt").or_else(|| value.get("attempt")).and_then(Value::as_u64).unwrap_or(0);
+    // Two apps, or a push and a schedule, may use one name: neither replaces the other.
+    found.source = match workflow {
+        true => [optional(value, "path"), optional(value, "event")].into_iter().flatten().collect::<Vec<_>>().join(" "),
+        false => value.pointer("/app/slug").and_then(Value::as_str).unwrap_or("").to_owned(),
+    };
     found.completed_at = ["completed_at", "updated_at", "updatedAt"].iter().find_map(|key| optional(value, key));
     Ok(found)
 }
@@ -46,6 +64,7 @@ fn outcome(status: &str, conclusion: Option<&str>) -> (Status, String) {
         "failure" | "cancelled" | "timed_out" | "startup_failure" => Status::Failed,
         "action_required" => Status::Pending,
         "skipped" | "neutral" => Status::Skipped,
+        "stale" => Status::Stale,
         _ => Status::Unknown,
     };
     (status, conclusion.to_owned())
@@ -61,12 +80,9 @@ fn status(path: &str, page: &Value, item: &Value) -> Result<Record, String> {
     };
     let mut found = record(path, Provider::GithubStatus, word(item, "context")?, status, state);
     found.commit = full_id(page.get("sha"));
+    found.id = item.get("id").and_then(Value::as_u64).unwrap_or(0);
     found.completed_at = optional(item, "updated_at");
     Ok(found)
-}
-
-fn number(value: Option<&Value>) -> Option<String> {
-    value.and_then(Value::as_u64).map(|id| id.to_string())
 }
 
 /// The workflow run a check run belongs to stands only in its address: `…/actions/runs/123/job/456`.

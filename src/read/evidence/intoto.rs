@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::{Provider, Record, Rehearsal, Status, full_id, optional, record, word};
 
-const STATEMENT: &str = "https://in-toto.io/Statement/v1";
+/// The envelope of every statement that is read or written.
+pub const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 const TEST_RESULT: &str = "https://in-toto.io/attestation/test-result/v0.1";
 /// The type of the records that a rehearsal writes.
 pub const REHEARSAL: &str = "https://holdshort.dev/rehearsal/v1";
@@ -57,13 +58,22 @@ fn rehearsal(path: &str, predicate: &Value) -> Result<Record, String> {
     let status = match result {
         "PASSED" => Status::Passed,
         "FAILED" => Status::Failed,
+        "SKIPPED" => Status::Skipped,
         _ => Status::Unknown,
     };
-    let mut found = record(path, Provider::Rehearsal, "rehearsal", status, result);
+    let reason = optional(predicate, "reason").filter(|_| status != Status::Passed).map(|reason| format!(": {reason}"));
+    let detail = format!("{result}{}", reason.unwrap_or_default());
+    let mut found = record(path, Provider::Rehearsal, "rehearsal", status, detail);
     found.completed_at = optional(predicate, "finished_at");
     found.rehearsal = Some(Rehearsal {
         document: full_id(predicate.pointer("/document/digest/gitBlob")),
         seconds: predicate.pointer("/durations/rollback_seconds").and_then(Value::as_f64).filter(|seconds| *seconds >= 0.0),
+        migrations: predicate.get("migrations").and_then(Value::as_array).into_iter().flatten().filter_map(migration).collect(),
     });
     Ok(found)
+}
+
+/// One that lacks its path or its blob is none.
+fn migration(value: &Value) -> Option<(String, String)> {
+    Some((optional(value, "path")?, full_id(value.pointer("/digest/gitBlob"))?))
 }

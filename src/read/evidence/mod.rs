@@ -4,12 +4,16 @@ mod github;
 mod gitlab;
 mod intoto;
 mod junit;
+pub mod snapshot;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
+
+pub use intoto::{REHEARSAL, STATEMENT};
 
 use super::Unread;
 use crate::change::tree::{DiskFile, read_file};
@@ -40,7 +44,10 @@ pub struct Record {
     pub detail: String,
     /// Id of the run it belongs to.
     pub run: Option<String>,
-    /// Newer records of the same check replace older ones: attempt, then time.
+    /// Who reports it, where several may use one name: an app, a workflow and its event, a pipeline's source.
+    pub source: String,
+    /// The provider's number of it. Newer records of the same check replace older ones: number, then attempt, then time.
+    pub id: u64,
     pub attempt: u64,
     /// RFC 3339 as written.
     pub completed_at: Option<String>,
@@ -54,6 +61,8 @@ pub struct Rehearsal {
     /// Git blob of the document that was rehearsed.
     pub document: Option<String>,
     pub seconds: Option<f64>,
+    /// Migrations that were rehearsed: path and git blob.
+    pub migrations: Vec<(String, String)>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,6 +73,7 @@ pub enum Provider {
     GithubStatus,
     GitlabPipeline,
     GitlabJob,
+    GitlabStatus,
     Junit,
     InTotoTestResult,
     Rehearsal,
@@ -80,6 +90,8 @@ pub enum Status {
     Skipped,
     /// It ran no test.
     Empty,
+    /// Given up by the provider, or from before the commit: it says nothing of it any more.
+    Stale,
     /// The provider's word is not known.
     Unknown,
 }
@@ -142,9 +154,32 @@ pub fn parse(path: &str, text: &str) -> Result<Vec<Record>, String> {
         return junit::read(path, text);
     }
     let value: Value = serde_json::from_str(text).map_err(|error| format!("it is neither XML nor JSON: {error}"))?;
+    let mut totals = BTreeMap::new();
+    pages(&value, 0, &mut totals);
+    if let Some((key, (all, here))) = totals.iter().find(|(_, (all, here))| here < all) {
+        return Err(format!(
+            "it has {here} of {all} `{key}`: give all pages (`gh api --paginate --slurp`, or `holdshort evidence collect`)"
+        ));
+    }
     let mut records = Vec::new();
     json(path, &value, 0, &mut records)?;
     Ok(records)
+}
+
+/// Adds up what the pages of each list say there is, and what there is. A check on a page that is missing may be the red one.
+fn pages(value: &Value, depth: usize, totals: &mut BTreeMap<&'static str, (u64, u64)>) {
+    match value {
+        Value::Array(items) if depth <= 2 => items.iter().for_each(|item| pages(item, depth + 1, totals)),
+        Value::Object(_) => match (github::counts(value), value.get("pages")) {
+            (Some((key, all, here)), _) => {
+                let total = totals.entry(key).or_insert((0, 0));
+                *total = (total.0.max(all), total.1 + here);
+            }
+            (None, Some(inner)) => pages(inner, depth, totals),
+            (None, None) => {}
+        },
+        _ => {}
+    }
 }
 
 /// One document of an API, or a list of such (pages, `gh api --slurp`).
@@ -155,7 +190,9 @@ fn json(path: &str, value: &Value, depth: usize, out: &mut Vec<Record>) -> Resul
         }
         return items.iter().try_for_each(|item| json(path, item, depth + 1, out));
     }
-    let read = if value.get("_type").is_some() || value.get("payloadType").is_some() {
+    let read = if value.get("kind").is_some() && value.get("pages").is_some() {
+        snapshot::read
+    } else if value.get("_type").is_some() || value.get("payloadType").is_some() {
         intoto::read
     } else if value.get("check_runs").is_some() || value.get("workflow_runs").is_some() || value.get("statuses").is_some() {
         github::read_page
@@ -195,6 +232,8 @@ fn record(path: &str, provider: Provider, check: &str, status: Status, detail: i
         status,
         detail: detail.into(),
         run: None,
+        source: String::new(),
+        id: 0,
         attempt: 0,
         completed_at: None,
         rehearsal: None,
