@@ -51,6 +51,8 @@ pub struct Document {
     /// Parameters the front matter declares: `<name>` of them may stand in commands.
     pub params: Vec<String>,
     pub placeholders: Vec<Named>,
+    /// The revision the front matter wants to go back to.
+    pub target: Option<Named>,
     /// Front matter that is no YAML mapping: what is wrong with it.
     pub broken: Option<(Span, String)>,
 }
@@ -181,6 +183,7 @@ pub fn parse(source: FileId, text: &str) -> Document {
             migrations: lexicon::migrations(text),
             params: Vec::new(),
             placeholders: Vec::new(),
+            target: None,
             broken: None,
         },
         levels: Vec::new(),
@@ -346,7 +349,10 @@ impl Walk<'_> {
 
     fn finish(mut self) -> Document {
         let params = &self.document.params;
-        let declared = |found: &Named| params.iter().any(|param| found.text.trim_matches(['<', '>', '{', '}', ' ']) == param);
+        // A word such as TODO cannot be declared away.
+        let declared = |found: &Named| {
+            found.text.starts_with(['<', '{']) && params.iter().any(|param| found.text.trim_matches(['<', '>', '{', '}', ' ']) == param)
+        };
         self.document.placeholders.retain(|found| !declared(found));
         self.document.placeholders.sort_by_key(|found| found.span.start);
         self.document.placeholders.dedup_by_key(|found| found.span);

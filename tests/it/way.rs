@@ -161,3 +161,36 @@ fn revisions_the_document_names_have_to_exist() {
         assert!(found.contains(&"rollback/command-not-found".to_owned()), "{wrong}: {found:?}");
     }
 }
+
+#[test]
+fn hostile_documents_never_make_the_gate_pass() {
+    let repo = repository();
+    repo.holdshort(&["init", "--base", "main"]);
+    let good = answer(&repo.read("ROLLBACK.md"));
+    let levels: String = ('b'..='k').map(|c| format!("{c}: &{c} [{}]\n", format!("*{}, ", (c as u8 - 1) as char).repeat(9))).collect();
+    let matter = |text: &str| format!("---\n{text}\n---\n");
+    let cases: Vec<(&str, Vec<u8>)> = vec![
+        ("an alias bomb", format!("{}{good}", matter(&format!("a: &a [x]\n{levels}estimate: *k"))).into_bytes()),
+        ("front matter that is no mapping", format!("{}{good}", matter("- a\n- b")).into_bytes()),
+        (
+            "nothing but wrong types",
+            matter("estimate: [1, {a: 2}]\nthresholds: yes\nowner: {}\nconfig: 7\ndata: [[[]]]\nparams: 3\ntarget: []").into_bytes(),
+        ),
+        ("a word declared away", format!("{}{good}\nTODO\n", matter("params: {TODO: {}}")).into_bytes()),
+        ("a target that is not there", format!("{}{good}", matter("target: {ref: v0.0.9}")).into_bytes()),
+        ("more than is read", format!("{good}\n{}", "word ".repeat(7_000_000)).into_bytes()),
+        ("bytes that are no text", [good.as_bytes(), &[0xff, 0xfe]].concat()),
+        ("a document of NUL bytes", vec![0; 4096]),
+        ("nothing", Vec::new()),
+        ("quotes in quotes", format!("{}{}", "> ".repeat(50_000), "x").into_bytes()),
+        ("a code block that never ends", good.replacen("```\n\n## Data", "\n## Data", 1).into_bytes()),
+    ];
+    for (name, text) in cases {
+        repo.write("ROLLBACK.md", text);
+        let output = repo.holdshort(&["check", "--base", "main", "--format", "json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{name}: {}", stderr(&output)));
+        let gate = report["gates"].as_array().expect("gates").iter().find(|gate| gate["id"] == "rollback-ready").expect("the gate").clone();
+        assert_ne!(gate["status"], "pass", "{name}: {gate}");
+        assert_eq!(output.status.code(), Some(1), "{name}: {gate}");
+    }
+}
