@@ -57,16 +57,39 @@ pub enum Command {
     /// Show the settings of a check, each with where it comes from.
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Explain a rule: what it means, why, what to do, examples.
+    Explain {
+        /// Id of the rule, `family/name`.
+        rule: String,
+        #[arg(long, value_enum, default_value_t = DocFormat::Text)]
+        format: DocFormat,
+    },
     /// Print the JSON Schema of a file.
     Schema {
         #[arg(value_enum)]
         file: SchemaFile,
     },
-    /// Explain a rule: what it means, why, what to do, examples.
-    Explain {
-        /// Id of the rule, `family/name`.
-        rule: String,
+    /// Print the manual page, or write one page a command.
+    Man {
+        /// Write `holdshort.1`, `holdshort-check.1` and so on into this directory.
+        #[arg(long, value_name = "DIRECTORY")]
+        dir: Option<PathBuf>,
     },
+    /// Print a completion script for a shell.
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Formats of the rule pages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DocFormat {
+    /// For a terminal.
+    Text,
+    Markdown,
+    /// The rule files, as JSON.
+    Json,
 }
 
 #[derive(Debug, Subcommand)]
@@ -88,6 +111,8 @@ pub struct ConfigShowArgs {
 pub enum SchemaFile {
     /// `holdshort.yaml`.
     Policy,
+    /// The JSON report.
+    Report,
 }
 
 #[derive(Debug, Subcommand)]
@@ -272,7 +297,6 @@ pub struct LintArgs {
 
 #[derive(Debug, Args)]
 pub struct RulesArgs {
-    /// Print as a Markdown table.
-    #[arg(long)]
-    pub markdown: bool,
+    #[arg(long, value_enum, default_value_t = DocFormat::Text)]
+    pub format: DocFormat,
 }

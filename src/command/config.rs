@@ -10,6 +10,7 @@ use crate::cli::{ConfigShowArgs, RangeArgs};
 use crate::error::{Error, ExitCode};
 use crate::finding::Gate;
 use crate::report::escape::one_line;
+use crate::report::json_text;
 use crate::rule::{self, Rule};
 use crate::settings::{self, PolicyOrigin, Settings};
 use crate::verdict::gates;
@@ -28,10 +29,7 @@ pub fn show(args: &ConfigShowArgs) -> Result<ExitCode, Error> {
     let (change, settings) = open(&args.range, &rules)?;
     let all = collect(&args.range, &change, &settings, &rules);
     print(|out| match args.json {
-        true => {
-            serde_json::to_writer_pretty(&mut *out, &all)?;
-            out.write_all(b"\n")
-        }
+        true => json_text::write(&all, out),
         false => out.write_all(table(&all).as_bytes()),
     })?;
     Ok(ExitCode::Cleared)
@@ -40,10 +38,7 @@ pub fn show(args: &ConfigShowArgs) -> Result<ExitCode, Error> {
 /// The schema of the policy file, with the rules of this binary.
 pub fn schema() -> Result<ExitCode, Error> {
     let schema = settings::policy_schema(&rule::load::builtin()?);
-    print(|out| {
-        serde_json::to_writer_pretty(&mut *out, &schema)?;
-        out.write_all(b"\n")
-    })?;
+    print(|out| json_text::write(&schema, out))?;
     Ok(ExitCode::Cleared)
 }
 

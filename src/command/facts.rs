@@ -6,6 +6,7 @@ use super::check::open;
 use super::print;
 use crate::cli::RangeArgs;
 use crate::error::{Error, ExitCode};
+use crate::report::json_text;
 use crate::rule;
 
 pub fn run(args: &RangeArgs) -> Result<ExitCode, Error> {
@@ -24,9 +25,6 @@ pub fn run(args: &RangeArgs) -> Result<ExitCode, Error> {
         "timelines": inspection.timelines,
         "unread": inspection.unread,
     });
-    print(|out| {
-        serde_json::to_writer_pretty(&mut *out, &facts)?;
-        out.write_all(b"\n")
-    })?;
+    print(|out| json_text::write(&facts, out))?;
     Ok(ExitCode::Cleared)
 }

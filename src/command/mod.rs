@@ -8,6 +8,7 @@ mod facts;
 mod hook;
 mod init;
 mod lint;
+mod manual;
 mod rehearse;
 mod rules;
 
@@ -32,10 +33,13 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Init(args) => init::run(&args),
         Command::Rehearse(args) => rehearse::run(&args, style),
         Command::Hook(command) => hook::run(&command, style),
-        Command::Rules(args) => rules::list(&args),
+        Command::Rules(args) => rules::list(&args, style),
+        Command::Explain { rule, format } => rules::explain(&rule, format, style),
+        Command::Schema { file: SchemaFile::Report } => report_schema(),
+        Command::Man { dir } => manual::man(dir.as_deref()),
+        Command::Completions { shell } => manual::completions(shell),
         Command::Config(ConfigCommand::Show(args)) => config::show(&args),
         Command::Schema { file: SchemaFile::Policy } => config::schema(),
-        Command::Explain { rule } => rules::explain(&rule),
     };
     match result {
         Ok(code) => code,
@@ -73,6 +77,12 @@ fn report(output: &OutputArgs, outcome: &Outcome, rules: &[Rule], style: Style) 
     Ok(code)
 }
 
+/// The schema of the JSON report.
+fn report_schema() -> Result<ExitCode, Error> {
+    print(|out| out.write_all(crate::report::JSON_SCHEMA.as_bytes()))?;
+    Ok(ExitCode::Cleared)
+}
+
 /// Where GitHub or GitLab shows this repository's files, from the variables their runners set.
 fn blob_url(variable: impl Fn(&str) -> Option<String>) -> Option<String> {
     if let (Some(server), Some(repository)) = (variable("GITHUB_SERVER_URL"), variable("GITHUB_REPOSITORY")) {
@@ -91,14 +101,16 @@ fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Err
 }
 
 fn style(choice: ColorChoice) -> Style {
-    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty() && value != "0");
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|value| !value.is_empty() && value != "0");
     let color = match choice {
         ColorChoice::Always => true,
         ColorChoice::Never => false,
         ColorChoice::Auto if set("NO_COLOR") => false,
-        ColorChoice::Auto if set("CLICOLOR_FORCE") => true,
+        ColorChoice::Auto if forced => true,
         ColorChoice::Auto => io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
     };
-    let width = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok()).unwrap_or(100);
-    Style { color, width: std::cmp::Ord::clamp(width, 60, 120) }
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let terminal = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+    Style { color, width: std::cmp::Ord::clamp(columns.or_else(terminal).unwrap_or(100), 40, 110) }
 }

@@ -1,18 +1,22 @@
 //! `holdshort rules` and `holdshort explain`: the rule pages, from the binary.
 
 use super::print;
-use crate::cli::RulesArgs;
+use crate::cli::{DocFormat, RulesArgs};
 use crate::error::{Error, ExitCode, UsageError};
+use crate::report::{Style, json_text};
 use crate::rule;
 
-pub fn list(args: &RulesArgs) -> Result<ExitCode, Error> {
+pub fn list(args: &RulesArgs, style: Style) -> Result<ExitCode, Error> {
     let rules = rule::load::builtin()?;
-    let text = if args.markdown { rule::docs::table(&rules) } else { rule::docs::list(&rules) };
-    print(|out| out.write_all(text.as_bytes()))?;
+    match args.format {
+        DocFormat::Text => print(|out| out.write_all(rule::docs::list(&rules, style).as_bytes()))?,
+        DocFormat::Markdown => print(|out| out.write_all(rule::docs::table(&rules).as_bytes()))?,
+        DocFormat::Json => print(|out| json_text::write(&rules, out))?,
+    }
     Ok(ExitCode::Cleared)
 }
 
-pub fn explain(id: &str) -> Result<ExitCode, Error> {
+pub fn explain(id: &str, format: DocFormat, style: Style) -> Result<ExitCode, Error> {
     let rules = rule::load::builtin()?;
     let Some(rule) = rules.iter().find(|rule| rule.id == id) else {
         let close = rule::load::suggest(id, rules.iter().map(|rule| rule.id.as_str()));
@@ -22,6 +26,10 @@ pub fn explain(id: &str) -> Result<ExitCode, Error> {
         };
         return Err(UsageError { message: format!("there is no rule `{id}`"), help: Some(help) }.into());
     };
-    print(|out| out.write_all(rule::docs::explain(rule).as_bytes()))?;
+    match format {
+        DocFormat::Text => print(|out| out.write_all(rule::docs::explain(rule, style).as_bytes()))?,
+        DocFormat::Markdown => print(|out| out.write_all(rule::docs::markdown(rule).as_bytes()))?,
+        DocFormat::Json => print(|out| json_text::write(rule, out))?,
+    }
     Ok(ExitCode::Cleared)
 }

@@ -1,5 +1,6 @@
-//! The report for people: the verdict first, the checklist, then each finding with its line, why it matters and what to do.
+//! The report for people: the verdict first, the checklist, then the findings, worst first, with their lines and what to do.
 
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, Report, ThemeCharacters, ThemeStyles};
@@ -7,6 +8,8 @@ use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnost
 use super::Style;
 use super::escape::{neutralise, one_line};
 use super::snippet::Snippet;
+use super::terminal::{paint, paragraph};
+use super::words::{count, lead, phase, range, tally, verdict};
 use crate::finding::{Evidence, Finding, Severity, Status};
 use crate::settings::{Phase, Requirement};
 use crate::source::{Place, SourceMap};
@@ -14,56 +17,92 @@ use crate::verdict::{GateResult, GateStatus, Outcome, Verdict};
 
 /// At most so many places of old code are listed under one finding.
 const MAX_EVIDENCE: usize = 5;
+/// Findings of one rule that are drawn with their source; the rest get a line each.
+const MAX_DRAWN: usize = 10;
+/// Files listed as not read.
+const MAX_SKIPPED: usize = 20;
 
 pub fn write(outcome: &Outcome, style: Style, out: &mut dyn Write) -> io::Result<()> {
     headline(outcome, style, out)?;
-    let quiet = outcome.verdict == Verdict::Cleared && outcome.findings.is_empty();
-    if !quiet {
-        writeln!(out)?;
-        for gate in &outcome.gates {
-            checklist_line(gate, style, out)?;
+    checklist(outcome, style, out)?;
+    let mut told: BTreeSet<&str> = BTreeSet::new();
+    for (severity, title) in [(Severity::Block, "blocking"), (Severity::Warn, "warning"), (Severity::Note, "note")] {
+        let mut group: Vec<&Finding> = outcome.findings.iter().filter(|found| found.severity == severity && found.is_active()).collect();
+        group.sort_by_key(|found| (found.gate, &found.path));
+        if !group.is_empty() {
+            section(title, group.len(), style, out)?;
         }
-    }
-    for severity in [Severity::Block, Severity::Warn, Severity::Note] {
-        for found in outcome.findings.iter().filter(|found| found.severity == severity && found.is_active()) {
-            finding(found, &outcome.inspection.sources, style, out)?;
+        for of_rule in by_rule(&group) {
+            let (drawn, rest) = of_rule.split_at(MAX_DRAWN.min(of_rule.len()));
+            for found in drawn {
+                let first = told.insert(&found.rule);
+                match severity {
+                    Severity::Note => note(found, first, &outcome.inspection.sources, style, out)?,
+                    _ => finding(found, first, &outcome.inspection.sources, style, out)?,
+                }
+            }
+            lines(rest, &outcome.inspection.sources, style, out)?;
         }
     }
     footer(outcome, style, out)
 }
 
+/// Findings of one rule stand together, in the order in which the rules first appear.
+fn by_rule<'a>(group: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
+    let mut rules: Vec<Vec<&Finding>> = Vec::new();
+    let mut known = std::collections::BTreeMap::new();
+    for found in group {
+        let index = *known.entry(&found.rule).or_insert_with(|| {
+            rules.push(Vec::new());
+            rules.len() - 1
+        });
+        rules[index].push(found);
+    }
+    rules
+}
+
 fn headline(outcome: &Outcome, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let (word, code) = match outcome.verdict {
-        Verdict::Cleared => ("CLEARED", "1;32"),
-        Verdict::Hold => ("HOLD", "1;31"),
-    };
+    let word = verdict(outcome.verdict);
     let inspection = &outcome.inspection;
-    let phase = match inspection.settings.phase {
-        Phase::Push => "push",
-        Phase::Merge => "merge",
-        Phase::Deploy => "deploy",
-    };
-    let base = inspection.change.base.id().map_or("nothing", short);
-    let head = inspection.change.head.id().map_or("the directory", short);
-    writeln!(
-        out,
-        "{}  {base}..{head} ({}), {phase} phase: {}, {}",
-        paint(word, code, style),
+    let read = format!(
+        "{} ({}), {} phase: {}, {}",
+        range(&inspection.change),
         one_line(&inspection.change.origin),
+        phase(inspection.settings.phase),
         count(outcome.coverage.files, "file"),
         count(outcome.coverage.statements, "migration statement"),
-    )?;
+    );
+    match outcome.verdict {
+        Verdict::Cleared => paragraph(&format!("{}  ", paint(word, "1;32", style)), word.len() + 2, &read, style, out)?,
+        Verdict::Hold => {
+            paragraph(&format!("{}  ", paint(word, "1;31", style)), word.len() + 2, &lead(outcome), style, out)?;
+            paragraph("      ", 6, &read, style, out)?;
+        }
+    }
     for notice in &inspection.change.notices {
-        writeln!(out, "note: {}", one_line(notice))?;
+        paragraph("note: ", 6, notice, style, out)?;
     }
     Ok(())
 }
 
-fn short(id: &str) -> &str {
-    if id.len() >= 40 { &id[..10] } else { id }
+/// All gates of a change that holds; of one that is cleared, only what is still owed.
+fn checklist(outcome: &Outcome, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let owed = |gate: &GateResult| {
+        gate.requirement == Requirement::Required && gate.status == GateStatus::Unknown && outcome.inspection.settings.phase != Phase::Push
+            || gate.status == GateStatus::Fail
+    };
+    let shown: Vec<&GateResult> = outcome
+        .gates
+        .iter()
+        .filter(|gate| gate.requirement != Requirement::Off && (outcome.verdict == Verdict::Hold || owed(gate)))
+        .collect();
+    if !shown.is_empty() {
+        writeln!(out)?;
+    }
+    shown.iter().try_for_each(|gate| gate_line(gate, style, out))
 }
 
-fn checklist_line(gate: &GateResult, style: Style, out: &mut dyn Write) -> io::Result<()> {
+fn gate_line(gate: &GateResult, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let (mark, code) = match gate.status {
         GateStatus::Pass => ("pass", "32"),
         GateStatus::Fail if gate.holds => ("FAIL", "1;31"),
@@ -72,41 +111,86 @@ fn checklist_line(gate: &GateResult, style: Style, out: &mut dyn Write) -> io::R
         GateStatus::Unknown => ("open", "33"),
         GateStatus::NotApplicable => ("-", "2"),
     };
-    if gate.requirement == Requirement::Off {
-        return Ok(());
-    }
     let advisory = if gate.requirement == Requirement::Advisory && gate.status != GateStatus::NotApplicable { " (advisory)" } else { "" };
     let pad = " ".repeat(4usize.saturating_sub(mark.len()));
-    writeln!(out, "  {}{pad}  {:<22} {}{advisory}", paint(mark, code, style), gate.id.id(), one_line(&gate.reason))
+    let lead = format!("  {}{pad}  {:<22} ", paint(mark, code, style), gate.id.id());
+    paragraph(&lead, 31, &format!("{}{advisory}", one_line(&gate.reason)), style, out)
 }
 
-fn finding(found: &Finding, sources: &SourceMap, style: Style, out: &mut dyn Write) -> io::Result<()> {
+fn section(title: &str, number: usize, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let plural = if number == 1 || title == "blocking" { "" } else { "s" };
+    let title = format!("{number} {title}{plural} ");
+    let rule = "─".repeat(style.width.saturating_sub(title.chars().count()));
+    writeln!(out, "\n{}{}", paint(&title, "1", style), paint(&rule, "2", style))
+}
+
+/// The rule's id with its severity, then what was found. `first` of its rule, it also says why.
+fn finding(found: &Finding, first: bool, sources: &SourceMap, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    heading(found, style, out)?;
+    writeln!(out)?;
+    paragraph("  ", 2, &one_line(&found.message), style, out)?;
+    match found.place {
+        Some(place) => snippet(place, found, sources, style, out)?,
+        None => writeln!(out, "  --> {}", one_line(&found.path))?,
+    }
+    evidence(&found.evidence, style, out)?;
+    if first {
+        paragraph("  why  ", 7, &found.why, style, out)?;
+    }
+    paragraph("  do   ", 7, &found.remedy, style, out)
+}
+
+/// A note needs no drawing: its place, what was found, what to do.
+fn note(found: &Finding, first: bool, sources: &SourceMap, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    heading(found, style, out)?;
+    writeln!(out, "  {}", place(found, sources))?;
+    paragraph("  ", 2, &one_line(&found.message), style, out)?;
+    evidence(&found.evidence, style, out)?;
+    if first { paragraph("  do   ", 7, &found.remedy, style, out) } else { Ok(()) }
+}
+
+/// The rest of many of one rule: a line each.
+fn lines(rest: &[&Finding], sources: &SourceMap, style: Style, out: &mut dyn Write) -> io::Result<()> {
+    let Some(first) = rest.first() else { return Ok(()) };
+    writeln!(out, "\n  and {} more of {}", rest.len(), paint(&one_line(&first.rule), "1", style))?;
+    rest.iter().try_for_each(|found| writeln!(out, "  {}  {}", place(found, sources), one_line(&found.message)))
+}
+
+fn heading(found: &Finding, style: Style, out: &mut dyn Write) -> io::Result<()> {
     let (word, code) = match found.severity {
         Severity::Block => ("block", "1;31"),
         Severity::Warn => ("warn", "1;33"),
         Severity::Note => ("note", "1;36"),
     };
-    writeln!(out, "\n{} {}", paint(word, code, style), paint(&found.rule, "1", style))?;
-    paragraph("  ", &found.message, style, out)?;
+    write!(out, "\n{} {}", paint(word, code, style), paint(&one_line(&found.rule), "1", style))
+}
+
+fn place(found: &Finding, sources: &SourceMap) -> String {
     match found.place {
-        Some(place) => snippet(place, found, sources, style, out)?,
-        None => writeln!(out, "  --> {}", one_line(&found.path))?,
+        Some(place) => {
+            let at = sources.start(place);
+            format!("{}:{}:{}", one_line(sources.path(place.file)), at.line, at.column)
+        }
+        None => one_line(&found.path),
     }
-    evidence(&found.evidence, out)?;
-    if found.severity > Severity::Note {
-        paragraph("  why  ", &found.why, style, out)?;
-    }
-    paragraph("  do   ", &found.remedy, style, out)
 }
 
 /// Draws the line of the finding and those of its labels in the same file; labels elsewhere are listed.
 fn snippet(place: Place, found: &Finding, sources: &SourceMap, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let at = sources.start(place);
-    writeln!(out, "  --> {}:{}:{}", one_line(sources.path(place.file)), at.line, at.column)?;
-    let source = Snippet::new(sources.get(place.file));
+    writeln!(out, "  --> {}", self::place(found, sources))?;
+    let source = Snippet::new(sources.get(place.file), style.width);
     let mut labels = vec![LabeledSpan::new_primary_with_span(None, source.first_line(place.span))];
-    for label in found.labels.iter().filter(|label| label.place.file == place.file) {
-        labels.push(LabeledSpan::new_with_span(Some(one_line(&label.text)), source.first_line(label.place.span)));
+    let mut drawn = vec![place.span];
+    let mut listed = Vec::new();
+    for label in &found.labels {
+        let text: String = one_line(&label.text).chars().take(style.width).collect();
+        if label.place.file == place.file && source.fits(label.place.span, &drawn) {
+            drawn.push(label.place.span);
+            labels.push(LabeledSpan::new_with_span(Some(text), source.first_line(label.place.span)));
+        } else {
+            let at = sources.start(label.place);
+            listed.push(format!("{}:{}: {text}", one_line(sources.path(label.place.file)), at.line));
+        }
     }
     let diagnostic = MietteDiagnostic { labels: Some(labels), ..MietteDiagnostic::new(String::new()) };
     let report = Report::new(diagnostic).with_source_code(source);
@@ -115,11 +199,7 @@ fn snippet(place: Place, found: &Finding, sources: &SourceMap, style: Style, out
     for line in drawn.lines().filter(|line| !line.trim().is_empty() && line.trim() != "\u{d7}" && line.trim() != "x") {
         writeln!(out, "  {}", line.trim_end())?;
     }
-    for label in found.labels.iter().filter(|label| label.place.file != place.file) {
-        let at = sources.start(label.place);
-        writeln!(out, "    {}:{}: {}", one_line(sources.path(label.place.file)), at.line, one_line(&label.text))?;
-    }
-    Ok(())
+    listed.iter().try_for_each(|line| writeln!(out, "    {line}"))
 }
 
 fn handler(style: Style) -> GraphicalReportHandler {
@@ -130,74 +210,41 @@ fn handler(style: Style) -> GraphicalReportHandler {
         .with_context_lines(0)
 }
 
-fn evidence(evidence: &[Evidence], out: &mut dyn Write) -> io::Result<()> {
+fn evidence(evidence: &[Evidence], style: Style, out: &mut dyn Write) -> io::Result<()> {
     for item in evidence.iter().take(MAX_EVIDENCE) {
         let place = if item.line > 0 { format!("{}:{}", item.path, item.line) } else { item.path.clone() };
-        writeln!(out, "    {}  {}", one_line(&place), one_line(&item.text))?;
+        let said: String = one_line(&item.text).chars().take(2 * style.width).collect();
+        paragraph("  in   ", 9, &format!("{}  {said}", one_line(&place)), style, out)?;
     }
     if evidence.len() > MAX_EVIDENCE {
-        writeln!(out, "    and {} more", evidence.len() - MAX_EVIDENCE)?;
+        writeln!(out, "       and {} more", evidence.len() - MAX_EVIDENCE)?;
     }
     Ok(())
-}
-
-/// Wraps a text behind a lead-in; its own line breaks are kept, and lines that are code are not wrapped.
-fn paragraph(lead: &str, text: &str, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let indent = " ".repeat(lead.chars().count());
-    let mut lead = lead;
-    for line in neutralise(text.trim()).lines() {
-        let room = style.width.saturating_sub(indent.len()).max(40);
-        for piece in wrap(line, room) {
-            writeln!(out, "{lead}{piece}")?;
-            lead = &indent;
-        }
-    }
-    Ok(())
-}
-
-fn wrap(line: &str, room: usize) -> Vec<String> {
-    if line.starts_with("  ") || line.chars().count() <= room {
-        return vec![line.to_owned()];
-    }
-    let mut pieces = vec![String::new()];
-    for word in line.split_whitespace() {
-        let last = pieces.last_mut().expect("pieces starts with one element");
-        if !last.is_empty() && last.chars().count() + 1 + word.chars().count() > room {
-            pieces.push(word.to_owned());
-        } else {
-            if !last.is_empty() {
-                last.push(' ');
-            }
-            last.push_str(word);
-        }
-    }
-    pieces
 }
 
 fn footer(outcome: &Outcome, style: Style, out: &mut dyn Write) -> io::Result<()> {
-    let of = |severity| outcome.findings.iter().filter(|found| found.severity == severity && found.is_active()).count();
-    let suppressed = outcome.findings.iter().filter(|found| matches!(found.status, Status::Suppressed { .. })).count();
-    let baselined = outcome.findings.iter().filter(|found| matches!(found.status, Status::Baselined)).count();
-    for skipped in &outcome.coverage.skipped {
-        writeln!(out, "\n{} {}: {}", paint("not read", "1;33", style), one_line(&skipped.path), one_line(&skipped.reason))?;
+    let skipped = &outcome.coverage.skipped;
+    if !skipped.is_empty() {
+        writeln!(out)?;
+    }
+    for skipped in skipped.iter().take(MAX_SKIPPED) {
+        let lead = format!("{} ", paint("not read", "1;33", style));
+        paragraph(&lead, 9, &format!("{}: {}", one_line(&skipped.path), one_line(&skipped.reason)), style, out)?;
+    }
+    if skipped.len() > MAX_SKIPPED {
+        writeln!(out, "         and {} more", skipped.len() - MAX_SKIPPED)?;
     }
     if outcome.findings.is_empty() {
         return Ok(());
     }
-    let mut parts = vec![format!("{} block, {} warn, {} note", of(Severity::Block), of(Severity::Warn), of(Severity::Note))];
-    if suppressed > 0 {
-        parts.push(format!("{suppressed} suppressed"));
+    for found in outcome.findings.iter().filter(|found| !found.is_active()).take(MAX_SKIPPED) {
+        let why = match &found.status {
+            Status::Suppressed { reason, until: Some(until), .. } => format!("until {until}, because {reason}"),
+            Status::Suppressed { reason, .. } => format!("because {reason}"),
+            Status::Active | Status::Baselined => continue,
+        };
+        let text = format!("{} at {}: {}", found.rule, place(found, &outcome.inspection.sources), neutralise(&why));
+        paragraph(&format!("\n{} ", paint("accepted", "1;36", style)), 9, &one_line(&text), style, out)?;
     }
-    if baselined > 0 {
-        parts.push(format!("{baselined} in the baseline"));
-    }
-    writeln!(out, "\n{}; `holdshort explain RULE` tells more", parts.join(", "))
-}
-
-fn count(number: usize, word: &str) -> String {
-    format!("{number} {}", crate::verdict::gates::plural(number, word))
-}
-
-fn paint(text: &str, code: &str, style: Style) -> String {
-    if style.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    writeln!(out, "\n{}; `holdshort explain RULE` tells more", tally(&outcome.findings))
 }

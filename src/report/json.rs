@@ -5,7 +5,8 @@ use std::io::Write;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::finding::{Finding, Label};
+use super::json_text;
+use crate::finding::{Finding, Label, Status};
 use crate::source::{Place, Position, SourceMap};
 use crate::verdict::{Coverage, GateResult, Outcome, Verdict};
 
@@ -41,8 +42,7 @@ pub fn write(outcome: &Outcome, out: &mut dyn Write) -> std::io::Result<()> {
         coverage: &outcome.coverage,
         notices: &inspection.change.notices,
     };
-    serde_json::to_writer_pretty(&mut *out, &report)?;
-    out.write_all(b"\n")
+    json_text::write(&report, out)
 }
 
 /// One finding as the report prints it.
@@ -51,15 +51,19 @@ pub fn value(finding: &Finding, sources: &SourceMap) -> Value {
         Some(place) => (json!(sources.start(place)), json!(sources.end(place))),
         None => (Value::Null, Value::Null),
     };
-    let mut value = json!({
+    let (status, suppression) = match &finding.status {
+        Status::Active => ("active", Value::Null),
+        Status::Suppressed { reason, until, path, line } => {
+            ("suppressed", json!({"reason": reason, "until": until, "path": path, "line": line}))
+        }
+        Status::Baselined => ("baselined", Value::Null),
+    };
+    json!({
         "rule": finding.rule,
         "gate": finding.gate,
         "severity": finding.severity,
-    });
-    if let (Some(map), Ok(Value::Object(status))) = (value.as_object_mut(), serde_json::to_value(&finding.status)) {
-        map.extend(status);
-    }
-    let rest = json!({
+        "status": status,
+        "suppression": suppression,
         "message": finding.message,
         "why": finding.why,
         "remedy": finding.remedy,
@@ -73,11 +77,7 @@ pub fn value(finding: &Finding, sources: &SourceMap) -> Value {
         "evidence": finding.evidence,
         "fix": finding.fix.as_ref().map(|fix| json!({"title": fix.title, "safe": fix.safe})),
         "fingerprint": finding.fingerprint,
-    });
-    if let (Some(map), Value::Object(rest)) = (value.as_object_mut(), rest) {
-        map.extend(rest);
-    }
-    value
+    })
 }
 
 fn label(label: &Label, sources: &SourceMap) -> Value {

@@ -2,8 +2,13 @@
 
 use std::io::{self, Write};
 
-use super::row::{Row, rows, word};
+use super::escape::visible;
+use super::row::{Row, rows};
+use super::words::severity;
 use crate::verdict::{GateResult, GateStatus, Outcome};
+
+/// Findings that are listed under one gate.
+const MAX_LISTED: usize = 1_000;
 
 pub fn write(outcome: &Outcome, out: &mut dyn Write) -> io::Result<()> {
     let rows = rows(outcome);
@@ -26,15 +31,19 @@ fn is_skipped(gate: &GateResult) -> bool {
 
 fn case(gate: &GateResult, rows: &[&Row], out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, r#"    <testcase classname="holdshort" name="{}">"#, gate.id.id())?;
-    let details: String = rows
+    let mut details: String = rows
         .iter()
+        .take(MAX_LISTED)
         .map(|row| {
             let found = row.finding;
-            format!("{}:{}: {} {}: {}\n", found.path, row.start.line, word(found.severity), found.rule, found.message)
+            format!("{}:{}: {} {}: {}\n", found.path, row.start.line, severity(found.severity), found.rule, found.message)
         })
         .collect();
+    if rows.len() > MAX_LISTED {
+        details.push_str(&format!("and {} more\n", rows.len() - MAX_LISTED));
+    }
     if gate.holds {
-        writeln!(out, r#"      <failure message="{}">{}</failure>"#, xml(&gate.reason), xml(&details))?;
+        writeln!(out, r#"      <failure message="{}" type="hold">{}</failure>"#, xml(&gate.reason), xml(&details))?;
     } else {
         if is_skipped(gate) {
             writeln!(out, r#"      <skipped message="{}"/>"#, xml(&gate.reason))?;
@@ -46,18 +55,18 @@ fn case(gate: &GateResult, rows: &[&Row], out: &mut dyn Write) -> io::Result<()>
     writeln!(out, "    </testcase>")
 }
 
-/// Escapes for text and attributes; characters XML 1.0 forbids become U+FFFD.
+/// Escapes for text and attributes. What XML 1.0 forbids and what a terminal or a CI log would act on is replaced.
 fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in text.chars().map(|c| if matches!(c, '\n' | '\t') { c } else { visible(c) }) {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            '\n' | '\t' => out.push(c),
-            '\u{0}'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => out.push('\u{fffd}'),
+            '[' if out.ends_with("##") => out.push_str("&#91;"),
+            ':' if out.ends_with(':') => out.push_str("&#58;"),
+            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
             other => out.push(other),
         }
     }

@@ -3,16 +3,23 @@
 pub mod escape;
 
 mod concise;
+mod excerpt;
 mod github;
 mod gitlab;
+mod html;
 mod human;
 mod json;
+pub mod json_text;
 mod junit;
 mod markdown;
+pub mod markdown_text;
+mod prose;
 mod rdjson;
 mod row;
 mod sarif;
 mod snippet;
+pub mod terminal;
+mod words;
 
 use std::io::Write;
 
@@ -40,7 +47,12 @@ pub enum Format {
     Rdjson,
     /// A pull request comment.
     Markdown,
+    /// One self-contained page for a release ticket.
+    Html,
 }
+
+/// JSON Schema of the `json` format.
+pub const JSON_SCHEMA: &str = include_str!("report.schema.json");
 
 /// How the text formats may decorate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,5 +90,6 @@ pub fn write(format: Format, outcome: &Outcome, context: &Context, out: &mut dyn
         Format::Junit => junit::write(outcome, out),
         Format::Rdjson => rdjson::write(outcome, out),
         Format::Markdown => markdown::write(outcome, context, out),
+        Format::Html => html::write(outcome, context, out),
     }
 }

@@ -1,6 +1,6 @@
 //! What every machine format says of a finding, worked out once: an outcome in, flat rows out, active ones only, worst first.
 
-use crate::finding::{Finding, Severity};
+use crate::finding::Finding;
 use crate::source::Position;
 use crate::verdict::Outcome;
 
@@ -32,12 +32,4 @@ pub fn worst_first(outcome: &Outcome) -> Vec<Row<'_>> {
     let mut rows = rows(outcome);
     rows.sort_by_key(|row| std::cmp::Reverse(row.finding.severity));
     rows
-}
-
-pub fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Block => "block",
-        Severity::Warn => "warn",
-        Severity::Note => "note",
-    }
 }

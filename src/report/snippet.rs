@@ -5,25 +5,34 @@ use miette::{MietteError, MietteSpanContents, SourceCode, SourceSpan, SpanConten
 use super::escape::visible;
 use crate::source::{LineIndex, SourceFile, Span};
 
-/// Longest piece of one line that is shown.
-const WINDOW: usize = 160;
+/// Columns that miette and the report put in front of a source line.
+const MARGIN: usize = 12;
 
 /// A file as it may be printed: same byte offsets as the original, nothing in it that a terminal or a CI log obeys.
 pub struct Snippet {
     text: String,
     lines: LineIndex,
+    /// Longest piece of one line that is shown, in bytes.
+    window: usize,
 }
 
 impl Snippet {
-    pub fn new(file: &SourceFile) -> Self {
-        Snippet { text: harmless(&file.text), lines: file.lines().clone() }
+    /// `width` is that of the terminal.
+    pub fn new(file: &SourceFile, width: usize) -> Self {
+        Snippet { text: harmless(&file.text), lines: file.lines().clone(), window: width.saturating_sub(MARGIN).max(40) }
     }
 
     /// The span, cut to its first line: what follows is described in words, not drawn.
     pub fn first_line(&self, span: Span) -> SourceSpan {
         let line = self.lines.line_span(&self.text, self.lines.line_of(span.start));
-        let end = span.end.min(line.end).min(span.start + WINDOW / 2).max(span.start);
+        let end = span.end.min(line.end).min(span.start + self.window / 2).max(span.start);
         (span.start, floor(&self.text, end) - span.start).into()
+    }
+
+    /// Drawn beside these spans, a span makes no line longer than the window.
+    pub fn fits(&self, span: Span, beside: &[Span]) -> bool {
+        let line = self.lines.line_of(span.start);
+        beside.iter().all(|other| self.lines.line_of(other.start) != line || span.start.abs_diff(other.start) < self.window / 2)
     }
 }
 
@@ -31,9 +40,12 @@ impl SourceCode for Snippet {
     fn read_span<'a>(&'a self, span: &SourceSpan, _before: usize, _after: usize) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let number = self.lines.line_of(span.offset());
         let line = self.lines.line_span(&self.text, number);
-        let start =
-            if line.len() <= WINDOW { line.start } else { floor(&self.text, span.offset().saturating_sub(WINDOW / 4).max(line.start)) };
-        let end = floor(&self.text, line.end.min(start + WINDOW).max(span.offset() + span.len()));
+        let start = if line.len() <= self.window {
+            line.start
+        } else {
+            floor(&self.text, span.offset().saturating_sub(self.window / 4).max(line.start))
+        };
+        let end = floor(&self.text, line.end.min(start + self.window).max(span.offset() + span.len()));
         let column = self.text.get(line.start..start).map_or(0, |skipped| skipped.chars().count());
         let data = self.text.as_bytes().get(start..end).ok_or(MietteError::OutOfBounds)?;
         Ok(Box::new(MietteSpanContents::new(data, (start, end - start).into(), number, column, 1)))

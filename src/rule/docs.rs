@@ -3,11 +3,26 @@
 use std::fmt::Write;
 
 use super::{Example, Rule, Severity};
+use crate::report::Style;
+use crate::report::terminal::{paint, paragraph};
 
-/// One line a rule.
-pub fn list(rules: &[Rule]) -> String {
+/// One line a rule, a blank line between families.
+pub fn list(rules: &[Rule], style: Style) -> String {
     let width = rules.iter().map(|rule| rule.id.len()).max().unwrap_or(0);
-    rules.iter().map(|rule| format!("{:<width$}  {:<5}  {}\n", rule.id, word(rule.severity), rule.title)).collect()
+    let mut out = Vec::new();
+    let mut family = None;
+    for rule in rules {
+        let own = rule.id.split('/').next();
+        if family.is_some() && family != own {
+            out.push(b'\n');
+        }
+        family = own;
+        let severity = word(rule.severity);
+        let pad = " ".repeat(6 - severity.len());
+        let lead = format!("{:<width$}  {}{pad}", rule.id, paint(severity, color(rule.severity), style));
+        told(paragraph(&lead, width + 8, &rule.title, style, &mut out));
+    }
+    text(out)
 }
 
 /// The README's rule table.
@@ -19,53 +34,112 @@ pub fn table(rules: &[Rule]) -> String {
     out
 }
 
-/// The page of one rule.
-pub fn explain(rule: &Rule) -> String {
-    let mut out = format!("{}: {}\n\ngate {}, severity {}\n", rule.id, rule.title, rule.gate.id(), word(rule.severity));
-    section(&mut out, "Why", &[rule.why.trim().to_owned()]);
-    section(&mut out, "What to do", &[rule.remedy.trim().to_owned()]);
+/// The page of one rule, for a terminal.
+pub fn explain(rule: &Rule, style: Style) -> String {
+    let mut out = Vec::new();
+    told(paragraph(&format!("{}  ", paint(&rule.id, "1", style)), rule.id.len() + 2, &rule.title, style, &mut out));
+    let facts = format!("{} by default, gate {}", word(rule.severity), rule.gate.id());
+    told(paragraph("", 0, &facts, style, &mut out));
+    section(&mut out, "Why", &[rule.why.trim().to_owned()], style);
+    section(&mut out, "What to do", &[rule.remedy.trim().to_owned()], style);
     let steps: Vec<String> = rule.steps.iter().enumerate().map(|(i, step)| format!("{}. {}", i + 1, step.trim())).collect();
-    section(&mut out, "Steps", &steps);
-    let options: Vec<String> = rule
-        .options
-        .iter()
-        .map(|(name, option)| {
-            let default = serde_yaml::to_string(&option.default).unwrap_or_default();
-            format!("{name} (default {}): {}", default.trim(), option.about.trim())
-        })
-        .collect();
-    section(&mut out, "Options", &options);
-    out.push_str("\nExamples\n");
+    section(&mut out, "Steps", &steps, style);
+    section(&mut out, "Options", &options(rule), style);
+    section(&mut out, "References", &rule.references, style);
+    heading(&mut out, "Examples", style);
     for each in &rule.examples {
-        example(&mut out, each);
+        example(&mut out, each, style);
     }
-    section(&mut out, "References", &rule.references);
-    out
+    text(out)
 }
 
-fn section(out: &mut String, title: &str, lines: &[String]) {
-    if lines.is_empty() {
+fn options(rule: &Rule) -> Vec<String> {
+    let line = |(name, option): (&String, &super::RuleOption)| {
+        let default = serde_yaml::to_string(&option.default).unwrap_or_default();
+        format!("{name} (default {}): {}", default.trim(), option.about.trim())
+    };
+    rule.options.iter().map(line).collect()
+}
+
+fn heading(out: &mut Vec<u8>, title: &str, style: Style) {
+    out.extend(format!("\n{}\n", paint(title, "1;36", style)).bytes());
+}
+
+fn section(out: &mut Vec<u8>, title: &str, texts: &[String], style: Style) {
+    if texts.is_empty() {
         return;
     }
-    let _ = writeln!(out, "\n{title}");
-    for line in lines.iter().flat_map(|text| text.lines()) {
-        let _ = writeln!(out, "  {line}");
+    heading(out, title, style);
+    for text in texts {
+        told(paragraph("  ", 2, text, style, out));
     }
 }
 
-fn example(out: &mut String, example: &Example) {
-    let _ = writeln!(out, "\n  {}", example.name);
+fn example(out: &mut Vec<u8>, example: &Example, style: Style) {
+    let fires = is_firing(example);
+    let mark = if fires { paint("fires ", "31", style) } else { paint("silent", "32", style) };
+    out.push(b'\n');
+    told(paragraph(&format!("  {mark}  "), 10, &example.name, style, out));
+    let mut line = |line: String| out.extend(format!("    {line}\n").bytes());
+    let safe = crate::report::escape::neutralise;
     for (side, files) in [("base", &example.base), ("head", &example.head)] {
         for (path, text) in files {
-            let _ = writeln!(out, "    {side} {path}");
-            for line in text.lines() {
-                let _ = writeln!(out, "      {line}");
-            }
+            line(paint(&safe(&format!("{side} {path}")), "2", style));
+            text.lines().for_each(|text| line(format!("  {}", safe(text))));
         }
     }
     for path in &example.delete {
-        let _ = writeln!(out, "    deleted {path}");
+        line(paint(&safe(&format!("deleted {path}")), "2", style));
     }
+}
+
+/// The rule is expected to find something in the example.
+fn is_firing(example: &Example) -> bool {
+    example.expect_at.is_some() || example.head.values().any(|text| text.contains("expect: "))
+}
+
+/// The page of one rule as Markdown.
+pub fn markdown(rule: &Rule) -> String {
+    let mut out = format!("# `{}`\n\n{}. {} by default, gate `{}`.\n\n", rule.id, rule.title, capital(word(rule.severity)), rule.gate.id());
+    out.push_str(&advice(rule));
+    let options = options(rule);
+    if !options.is_empty() {
+        out.push_str("\n## Options\n\n");
+        options.iter().for_each(|option| out.push_str(&format!("- {option}\n")));
+    }
+    out.push_str("\n## Examples\n");
+    for each in &rule.examples {
+        let what = if is_firing(each) { "Fires" } else { "Silent" };
+        let _ = write!(out, "\n### {what}: {}\n\n", each.name);
+        for (side, files) in [("base", &each.base), ("head", &each.head)] {
+            for (path, text) in files {
+                let _ = writeln!(out, "`{path}` at {side}:\n\n{}\n", crate::report::markdown_text::fenced(text.trim_end()));
+            }
+        }
+        for path in &each.delete {
+            let _ = writeln!(out, "`{path}` is deleted.\n");
+        }
+    }
+    out
+}
+
+/// Why and what to do, as Markdown.
+pub fn advice(rule: &Rule) -> String {
+    use crate::report::markdown_text::block;
+    let mut out = format!("## Why\n\n{}\n\n## What to do\n\n{}\n", block(&rule.why), block(&rule.remedy));
+    if !rule.steps.is_empty() {
+        out.push_str("\n## Steps\n\n");
+        rule.steps.iter().for_each(|step| out.push_str(&format!("1. {}\n", crate::report::markdown_text::words(step))));
+    }
+    if !rule.references.is_empty() {
+        out.push_str("\n## References\n\n");
+        rule.references.iter().for_each(|reference| out.push_str(&format!("- <{reference}>\n")));
+    }
+    out
+}
+
+fn capital(word: &str) -> String {
+    word[..1].to_uppercase() + &word[1..]
 }
 
 fn word(severity: Severity) -> &'static str {
@@ -74,4 +148,21 @@ fn word(severity: Severity) -> &'static str {
         Severity::Warn => "warn",
         Severity::Note => "note",
     }
+}
+
+fn color(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Block => "31",
+        Severity::Warn => "33",
+        Severity::Note => "36",
+    }
+}
+
+/// Writing into memory does not fail.
+fn told(written: std::io::Result<()>) {
+    written.expect("a vector takes every byte");
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("only text was written")
 }

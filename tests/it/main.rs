@@ -12,6 +12,7 @@ mod readme;
 mod rehearse;
 mod release;
 mod repo;
+mod reports;
 mod rules;
 mod scratch;
 mod usage;

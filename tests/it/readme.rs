@@ -36,7 +36,7 @@ fn beginning(report: &str) -> String {
 fn the_readme_shows_what_the_binary_prints() {
     let (report, code) = holdshort(&["demo"]);
     assert_eq!(code, Some(1), "the demo must hold");
-    let (table, code) = holdshort(&["rules", "--markdown"]);
+    let (table, code) = holdshort(&["rules", "--format", "markdown"]);
     assert_eq!(code, Some(0));
     let mut readme = readme();
     let shown = check(&mut readme, "<!-- demo:", "```text\n", "```\n", |_| beginning(&report));
