@@ -61,6 +61,8 @@ pub struct Document {
     pub stages: Vec<PlannedStage>,
     /// Abort thresholds of the front matter with their parts.
     pub limits: Vec<Limit>,
+    /// The revision the front matter wants to go back to.
+    pub target: Option<Named>,
     /// Front matter that is no YAML mapping: what is wrong with it.
     pub broken: Option<(Span, String)>,
 }
@@ -195,6 +197,7 @@ pub fn parse(source: FileId, text: &str) -> Document {
             mechanism: None,
             stages: Vec::new(),
             limits: Vec::new(),
+            target: None,
             broken: None,
         },
         levels: Vec::new(),
@@ -364,7 +367,10 @@ impl Walk<'_> {
 
     fn finish(mut self) -> Document {
         let params = &self.document.params;
-        let declared = |found: &Named| params.iter().any(|param| found.text.trim_matches(['<', '>', '{', '}', ' ']) == param);
+        // A word such as TODO cannot be declared away.
+        let declared = |found: &Named| {
+            found.text.starts_with(['<', '{']) && params.iter().any(|param| found.text.trim_matches(['<', '>', '{', '}', ' ']) == param)
+        };
         self.document.placeholders.retain(|found| !declared(found));
         self.document.placeholders.sort_by_key(|found| found.span.start);
         self.document.placeholders.dedup_by_key(|found| found.span);

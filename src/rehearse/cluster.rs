@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::{Gid, Pid, Uid, User, geteuid};
 use postgres::{Client, Config, NoTls};
 
@@ -20,6 +20,9 @@ use crate::schema::effect::ServerVersion;
 
 /// Longest time a server may take to come up.
 const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// Longest time a server may take to go down before it is killed.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// A socket's whole path has to fit into 107 bytes, its own name needs 16.
 const LONGEST_DIRECTORY: usize = 90;
@@ -176,13 +179,23 @@ impl Drop for Cluster {
         if let Some(mut server) = self.server.take() {
             let pid = Pid::from_raw(server.id().cast_signed());
             let _ = kill(pid, Signal::SIGQUIT);
-            let limit = Instant::now() + Duration::from_secs(10);
+            let limit = Instant::now() + STOP_LIMIT;
             while matches!(server.try_wait(), Ok(None)) && Instant::now() < limit {
                 thread::sleep(Duration::from_millis(10));
             }
+            // Its own process group: whatever is left of the server goes at once.
+            let _ = killpg(pid, Signal::SIGKILL);
+            let _ = server.wait();
         }
         // What cannot be removed here, the reaper removes: it is only told that all is done when it is.
-        let gone = fs::remove_dir_all(self.directory.path()).is_ok();
+        let mut gone = false;
+        for _ in 0..50 {
+            gone = fs::remove_dir_all(self.directory.path()).is_ok();
+            if gone {
+                break;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
         if let Some(mut input) = self.reaper.stdin.take()
             && gone
         {

@@ -330,7 +330,9 @@ fn hint(refused: &Refused) -> Option<&'static str> {
     let code = error.code()?;
     let set_up = "the throwaway database lacks what production has: make roles and extensions in a script named under `rehearse: {setup: […]}` in holdshort.yaml, or give --database-url";
     let privilege = "the migrations run as an ordinary role: make extensions and roles in a script named under `rehearse: {setup: […]}`, or pass --superuser for a change you trust";
+    let version = "if the script is written for a newer PostgreSQL, name the programs of that server with --bin-dir";
     match code {
+        _ if *code == SqlState::SYNTAX_ERROR => Some(version),
         _ if *code == SqlState::INSUFFICIENT_PRIVILEGE => Some(privilege),
         _ if *code == SqlState::UNDEFINED_OBJECT || *code == SqlState::UNDEFINED_FILE => Some(set_up),
         _ if *code == SqlState::FEATURE_NOT_SUPPORTED => Some(set_up),

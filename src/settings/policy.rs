@@ -185,6 +185,7 @@ pub struct EvidencePolicy {
     /// Names of checks that do not count: holdshort's own, for one.
     pub ignore: Vec<String>,
     /// Results that are older than so many days count no more.
+    #[schemars(schema_with = "whole_number_schema")]
     pub max_age_days: Option<u32>,
 }
 
@@ -200,6 +201,10 @@ fn version<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Erro
         Version::Text(text) => text,
         Version::Major(major) => major.to_string(),
     }))
+}
+
+fn whole_number_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({"type": "integer"})
 }
 
 fn version_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {

@@ -160,7 +160,7 @@ fn an_interrupt_or_a_kill_leaves_no_server_and_no_directory() {
 }
 
 fn wait_for(mut done: impl FnMut() -> bool, what: &str) {
-    let limit = Instant::now() + Duration::from_secs(60);
+    let limit = Instant::now() + Duration::from_secs(300);
     while !done() {
         assert!(Instant::now() < limit, "{what}");
         std::thread::sleep(Duration::from_millis(50));

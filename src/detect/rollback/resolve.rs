@@ -12,6 +12,11 @@ use crate::rule::Rule;
 pub fn command_not_found(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     let tree = &inspection.change.head_tree;
     for document in documents(inspection) {
+        if let Some(target) = &document.target
+            && let Some(problem) = super::revision::missing(&inspection.change, &target.text)
+        {
+            out.push(report(inspection, rule, document, target.span, &target.text, problem));
+        }
         let mut left = None;
         for command in document.commands.iter().filter(|command| !command.sql) {
             let first = command.text.split_whitespace().next().unwrap_or("");

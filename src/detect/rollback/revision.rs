@@ -11,6 +11,12 @@ pub fn problem(change: &ChangeSet, words: &[&str]) -> Option<String> {
     named(&change.head_tree, verb, rest).into_iter().find_map(|revision| judge(repo, change, verb, revision))
 }
 
+/// A revision on its own that does not exist, as a sentence.
+pub fn missing(change: &ChangeSet, revision: &str) -> Option<String> {
+    let repo = change.head_tree.git.as_ref()?;
+    if is_plain(revision) { resolve(repo, revision)?.err() } else { None }
+}
+
 /// The words of a command that are revisions.
 fn named<'a>(tree: &Snapshot, verb: &str, rest: &[&'a str]) -> Vec<&'a str> {
     let makes_a_branch = rest.iter().any(|word| matches!(*word, "-b" | "-B" | "-c" | "-C" | "--orphan"));

@@ -80,13 +80,13 @@ fn manifest(document: &Node, path: &str, found: &mut Deploys) {
     let Some(name) = document.at(&["metadata", "name"]).and_then(Node::as_str).map(str::to_owned) else { return };
     let group = api.split('/').next().unwrap_or(api);
     let is = |at: &[&str], value: bool| document.at(at).and_then(Node::as_bool) == Some(value);
+    // `automated: {}` switches it on as well, unless it says `enabled: false`.
+    let sync = document.at(&["spec", "syncPolicy", "automated"]);
+    let automated = sync.is_some() && !is(&["spec", "syncPolicy", "automated", "enabled"], false);
     let mut controller = |kind, heals| found.controllers.push(Controller { kind, name: name.clone(), path: path.to_owned(), heals });
     match (group, kind) {
-        // `automated: {}` switches it on as well, unless it says `enabled: false`.
-        ("argoproj.io", "Application") if document.at(&["spec", "syncPolicy", "automated"]).is_some() => {
-            if !is(&["spec", "syncPolicy", "automated", "enabled"], false) {
-                controller(ControllerKind::ArgoCd, is(&["spec", "syncPolicy", "automated", "selfHeal"], true));
-            }
+        ("argoproj.io", "Application") if automated => {
+            controller(ControllerKind::ArgoCd, is(&["spec", "syncPolicy", "automated", "selfHeal"], true));
         }
         ("kustomize.toolkit.fluxcd.io", "Kustomization") if !is(&["spec", "suspend"], true) => {
             controller(ControllerKind::FluxKustomization, true)

@@ -282,6 +282,8 @@ pub fn front_matter(text: &str, block: Span, document: &mut Document) {
             document.config.push((Named { span: at_text(text, block, path), text: path.to_owned() }, true));
         }
     }
+    let target = get("target").and_then(|target| target.get("ref")).and_then(|revision| revision.as_str());
+    document.target = target.map(|revision| Named { span: at_text(text, block, revision), text: revision.to_owned() });
     if let Some(value) = get("data") {
         document.data = Some(data_statement(at("data"), &plain(value)));
     }
