@@ -203,9 +203,12 @@ pub fn of_words(all: &[&str]) -> Deed {
     if matches!(program, "python" | "python3") && !verbs.is_empty() && rest.first() == Some(&"-m") {
         return of_words(&rest[1..]);
     }
-    let skips = rest
-        .iter()
-        .any(|word| word.starts_with("-DskipTests") || word.starts_with("-Dmaven.test.skip") || matches!(*word, "-x" | "--no-run"));
+    let skips = rest.iter().any(|word| {
+        word.starts_with("-DskipTests")
+            || word.starts_with("-Dmaven.test.skip")
+            || word.starts_with("-bench")
+            || matches!(*word, "-x" | "--no-run")
+    });
     if has(TESTS) && !dry && !skips {
         return Deed::Test;
     }

@@ -98,12 +98,22 @@ pub fn pairs<'a>(change: &ChangeSet, base: &Side<'a>, head: &Side<'a>) -> Vec<Pa
             Some((found, _)) => Became::Still(*new[found]),
             None if runs_elsewhere(change, head, b) => Became::Elsewhere,
             None if is_moot(change, b) => Became::Moot,
-            None if replaced() => Became::Merged,
+            None if replaced() || still_runs(b, &new) => Became::Merged,
             None => Became::Removed,
         };
         all.push(Pair { base: **b, fate });
     }
     all
+}
+
+/// The same program runs on the same at head, with other options: shards that became one, jobs that were put together.
+fn still_runs(check: &Doing, new: &[&Doing]) -> bool {
+    let bare = |doing: &Doing| -> (Vec<String>, Option<String>) {
+        let words = doing.identity().split(' ').filter(|word| !word.starts_with('-')).map(str::to_owned).collect();
+        (words, doing.step.and_then(|step| step.directory.clone()))
+    };
+    let own = bare(check);
+    new.iter().any(|doing| !doing.pipeline.system.is_local() && bare(doing) == own)
 }
 
 /// The same check in a pipeline that was there before and is not touched.

@@ -162,6 +162,12 @@ const AROUND: &[&str] = &[
     "split",
     "collect",
     "merge",
+    "extract",
+    "list",
+    "discover",
+    "find",
+    "select",
+    "filter",
 ];
 const DEPLOYS: &[&str] = &["deploy", "deployment"];
 const NOT_DEPLOYS: &[&str] = &[
@@ -216,6 +222,11 @@ const NOT_DEPLOYS: &[&str] = &[
     "slack",
     "changelog",
     "message",
+    "smoke",
+    "crd",
+    "crds",
+    "generate",
+    "gen",
 ];
 
 fn any(words: &[String], of: &[&str]) -> bool {

@@ -51,7 +51,11 @@ pub fn makefile(path: &str, source: FileId, text: &str) -> Pipeline {
             && !bare.starts_with('#')
             && !["ifeq", "ifneq", "ifdef", "ifndef", "else", "endif"].iter().any(|word| directive(word))
         {
-            open = targets(&mut pipeline, line);
+            // Prerequisites may go on over lines; as many bytes, so that places stay.
+            let last = continued(&lines, at);
+            let whole = Span { start: line.start, end: lines[last].start + lines[last].text.len() };
+            let joined = whole.text(text).replace("\\\r\n", "   ").replace("\\\n", "  ");
+            open = targets(&mut pipeline, &Line { text: &joined, start: line.start });
             let semicolon = line.text.find(';').filter(|_| !open.is_empty());
             if let Some(semicolon) = semicolon {
                 let body = Span { start: line.start + semicolon + 1, end: line.start + line.text.len() };
