@@ -135,13 +135,14 @@ fn raised_backend(rolled: &Rolled) -> Option<(&Backend, f64)> {
 }
 
 pub fn no_stages(inspection: &Inspection, rule: &Rule, rolled: &Rolled, out: &mut Vec<Finding>) {
-    if rolled.unit.system.is_progressive() && matches!(rolled.unit.shift, Shift::Rolling { .. }) && rolled.unit.flaws.is_empty() {
+    let unit = &rolled.unit;
+    if unit.system.is_progressive() && matches!(unit.shift, Shift::Rolling { .. }) && unit.flaws.is_empty() {
         let message = format!(
-            "`{}` is a {} without a stage: it is replaced pod by pod until all traffic is on the new version.",
-            rolled.unit.name,
-            rolled.unit.system.title()
+            "The {} `{}` has no stage: it is replaced pod by pod until all traffic is on the new version.",
+            unit.system.title(),
+            unit.name
         );
-        out.push(finding(inspection, rule, rolled, rolled.unit.strategy, message));
+        out.push(finding(inspection, rule, rolled, unit.strategy, message));
     }
 }
 

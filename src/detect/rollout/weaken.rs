@@ -140,7 +140,11 @@ fn analysis(before: &Unit, after: &Unit) -> Vec<Loss> {
         return losses;
     }
     // A template that is named and not read may hold what is missing here.
-    let open = !after.analysis.missing.is_empty();
+    let open = !after.analysis.missing.is_empty() || after.analysis.checks.iter().any(|check| check.contains("kept in the cluster"));
+    let known = |text: &str| before.analysis.missing.iter().any(|old| old.text == text);
+    if let Some(gone) = after.analysis.missing.iter().find(|missing| !known(&missing.text)) {
+        losses.push(Loss { text: format!("{} any more", gone.text), grave: before.analysis.missing.is_empty() });
+    }
     for metric in before.analysis.metrics.iter().filter(|metric| fires(&metric.threshold)) {
         match after.analysis.metrics.iter().find(|other| other.name == metric.name) {
             None if open => {}

@@ -6,6 +6,7 @@ use regex::Regex;
 use serde::Serialize;
 
 use super::{Document, Named, lexicon};
+use crate::read::rollout::classes;
 use crate::read::rollout::quantity::{number, percent, seconds};
 use crate::read::tree::{self, Node, Syntax};
 use crate::source::Span;
@@ -80,7 +81,8 @@ pub fn stage_of_line(text: &str, line: Span, stages: &mut Vec<PlannedStage>) {
     let words = line.text(text);
     let Some(found) = SHARE.captures(words) else { return };
     let Some(percent) = found[1].parse::<f64>().ok().filter(|percent| *percent <= 100.0) else { return };
-    if stages.len() < MAX_ENTRIES && stages.iter().all(|stage| stage.span != line) {
+    // `5 % error rate` is a threshold.
+    if classes(words).is_empty() && stages.len() < MAX_ENTRIES && stages.iter().all(|stage| stage.span != line) {
         let manual = words.to_lowercase().contains("manual");
         stages.push(PlannedStage { span: line, percent, dwell: lexicon::duration(words), manual });
     }

@@ -56,7 +56,7 @@ fn chart_of<'p>(path: &'p str, charts: &BTreeSet<String>) -> Option<&'p str> {
 }
 
 fn search(node: &Node, name: &str, path: &str, depth: usize, out: &mut Vec<Object>) {
-    if depth > MAX_DEPTH {
+    if depth > MAX_DEPTH || node.get("enabled").and_then(Node::as_bool) == Some(false) {
         return;
     }
     let steps = node.at(&["canary", "steps"]).is_some_and(|steps| steps.items().iter().any(|step| step.get("setWeight").is_some()));
