@@ -110,8 +110,8 @@ pub enum HookCommand {
     Install,
     /// Check the refs git names on standard input.
     PrePush {
-        /// Name of the remote, or its URL.
-        remote: String,
+        /// Name of the remote, or its URL; as git gives it to the hook.
+        remote: Option<String>,
         /// URL of the remote.
         url: Option<String>,
     },
@@ -130,6 +130,9 @@ pub struct CheckArgs {
     /// What CI says of the commit: a file or a directory of JUnit XML, GitHub, GitLab or in-toto JSON; may repeat.
     #[arg(long, value_name = "PATH")]
     pub evidence: Vec<PathBuf>,
+    /// Manifests as they will be applied, where the repository keeps templates: a file or a directory; may repeat.
+    #[arg(long, value_name = "PATH")]
+    pub manifests: Vec<PathBuf>,
     #[command(flatten)]
     pub output: OutputArgs,
 }

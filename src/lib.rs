@@ -10,6 +10,7 @@ pub mod finding;
 pub mod flag;
 pub mod read;
 pub mod report;
+pub mod rollout;
 pub mod rule;
 pub mod schema;
 pub mod settings;
@@ -42,6 +43,7 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
     let flags = flag::inspect(&change, &mut sources, &settings)?;
     let fresh = detect::new_paths(&facts.base_units, &facts.head_units, &sources);
     let rollback = read::rollback::read(&change, &settings, &fresh, &mut sources)?;
+    let rollouts = rollout::inspect(&change, &rollback, &mut sources, &settings)?;
     let release = read::release::read(&change, &settings, &rollback.documents, &sources);
     change.notices.extend(release.notice(&settings));
     let inverses = schema::inverse::inverses(&facts.base_units, &facts.head_units, &settings, &sources);
@@ -59,6 +61,7 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
         old_code,
         flags,
         rollback,
+        rollouts,
         release,
         inverses,
         evidence,

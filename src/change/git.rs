@@ -173,6 +173,38 @@ impl Repo {
         self.repo.config().and_then(|mut config| config.snapshot()).and_then(|config| config.get_string(key)).ok()
     }
 
+    /// The same for a path: `~` is the home directory.
+    pub fn config_path(&self, key: &str) -> Option<PathBuf> {
+        self.repo.config().and_then(|mut config| config.snapshot()).and_then(|config| config.get_path(key)).ok()
+    }
+
+    /// The configured name of a remote that is given by its name or its URL.
+    pub fn remote_name(&self, remote: &str) -> Option<String> {
+        let remotes = self.repo.remotes().ok()?;
+        let names: Vec<String> = remotes.iter().flatten().flatten().map(str::to_owned).collect();
+        let has_url = |name: &str| {
+            self.repo
+                .find_remote(name)
+                .is_ok_and(|found| found.url().is_ok_and(|url| url == remote) || found.pushurl().is_ok_and(|url| url == Some(remote)))
+        };
+        names.iter().find(|name| *name == remote).or_else(|| names.iter().find(|name| has_url(name))).cloned()
+    }
+
+    /// Where `head` leaves what the remote's branches reach: the first parent of its oldest commit that none of them has, or
+    /// head itself when all of it is there. `None` when nothing of it is.
+    pub fn known_part(&self, remote: Option<&str>, head: &str) -> Option<String> {
+        let glob = remote.map_or("refs/remotes/*".to_owned(), |remote| format!("refs/remotes/{remote}/*"));
+        self.repo.references_glob(&glob).ok()?.next()?.ok()?;
+        let mut walk = self.repo.revwalk().ok()?;
+        walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE).ok()?;
+        walk.push(self.oid(head).ok()?).ok()?;
+        walk.hide_glob(&glob).ok()?;
+        match walk.next() {
+            None => Some(head.to_owned()),
+            Some(oldest) => self.parents(&oldest.ok()?.to_string()).into_iter().next(),
+        }
+    }
+
     /// Names of branches and tags, for a did-you-mean.
     pub fn reference_names(&self) -> Vec<String> {
         let Ok(references) = self.repo.references() else { return Vec::new() };

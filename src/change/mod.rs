@@ -58,10 +58,13 @@ pub fn open(request: &range::Request) -> Result<ChangeSet, ChangeError> {
 }
 
 /// Opens the change of one ref that is being pushed; `None` when what is pushed is no commit.
-pub fn open_pushed(request: &range::Request, remote: &str, pushed: &range::PushedRef) -> Result<Option<ChangeSet>, ChangeError> {
+pub fn open_pushed(request: &range::Request, remote: Option<&str>, pushed: &range::PushedRef) -> Result<Option<ChangeSet>, ChangeError> {
     let Some(repo) = git::open(&request.path, request.env.get("GIT_DIR").map(String::as_str))? else { return Err(no_repository(request)) };
-    if repo.resolve(&pushed.local_oid).is_err() {
-        return Ok(None);
+    match repo.resolve(&pushed.local_oid) {
+        Ok(_) => {}
+        // A tag may point at a blob or a tree, which no rollout begins from.
+        Err(git::Unresolved::Other(_)) => return Ok(None),
+        Err(why) => return Err(range::unresolved(&repo, &pushed.local_oid, why)),
     }
     let range = range::of_push(&repo, remote, pushed)?;
     open_range(repo, range).map(Some)

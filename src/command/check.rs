@@ -13,6 +13,7 @@ use crate::settings::{self, Settings};
 pub fn run(args: &CheckArgs, style: Style) -> Result<ExitCode, Error> {
     let (change, mut settings, rules) = open(&args.range)?;
     settings.evidence = crate::read::evidence::load(&args.evidence)?;
+    settings.manifests = crate::read::evidence::load(&args.manifests)?;
     let outcome = crate::inspect(change, settings, &rules)?;
     report(&args.output, &outcome, &rules, style)
 }

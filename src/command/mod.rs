@@ -5,6 +5,7 @@ mod config;
 mod demo;
 mod facts;
 mod hook;
+mod hook_install;
 mod lint;
 mod manual;
 mod rules;
@@ -106,6 +107,8 @@ fn style(choice: ColorChoice) -> Style {
         ColorChoice::Auto => io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
     };
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let terminal = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+    // Behind a pipe the report is still read on the terminal that standard error shows.
+    let of = |size: Option<(terminal_size::Width, terminal_size::Height)>| size.map(|(width, _)| usize::from(width.0));
+    let terminal = || of(terminal_size::terminal_size_of(io::stdout())).or_else(|| of(terminal_size::terminal_size_of(io::stderr())));
     Style { color, width: std::cmp::Ord::clamp(columns.or_else(terminal).unwrap_or(100), 40, 110) }
 }

@@ -10,6 +10,7 @@ pub mod old_code;
 pub mod redflag;
 pub mod release;
 pub mod rollback;
+pub mod rollout;
 mod schema;
 pub mod step;
 pub mod team;
@@ -23,6 +24,7 @@ use crate::read::evidence::Evidence;
 use crate::read::migration::Unit;
 use crate::read::release::Release;
 use crate::read::rollback::Rollback;
+use crate::rollout::RolloutFacts;
 use crate::rule::Rule;
 use crate::schema::Timeline;
 use crate::schema::inverse::Inverse;
@@ -44,6 +46,8 @@ pub struct Inspection {
     /// Flag definitions of the change, compared.
     pub flags: FlagFacts,
     pub rollback: Rollback,
+    /// Units that are rolled out, compared with base.
+    pub rollouts: RolloutFacts,
     pub release: Release,
     /// New migrations with a down script, replayed up and down.
     pub inverses: Vec<Inverse>,
@@ -68,6 +72,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     migration::DETECTORS,
     history::DETECTORS,
     rollback::DETECTORS,
+    rollout::DETECTORS,
     evidence::DETECTORS,
     release::DETECTORS,
     redflag::DETECTORS,

@@ -7,6 +7,7 @@ pub mod hcl;
 pub mod migration;
 pub mod release;
 pub mod rollback;
+pub mod rollout;
 pub mod toml;
 pub mod tree;
 

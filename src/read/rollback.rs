@@ -1,6 +1,7 @@
 //! The rollback document: a tree and the policy in, what the document says, as plain facts with their bytes, out.
 
 mod lexicon;
+mod plan;
 
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use crate::settings::Settings;
 use crate::source::{FileId, Side, SourceMap, Span};
 
 pub use lexicon::{destructive, names_migration, stem as migration_stem};
+pub use plan::{Limit, PlannedStage};
 
 /// Where a rollback document is looked for when the policy names no place.
 pub const DEFAULT_PATHS: [&str; 5] =
@@ -47,6 +49,14 @@ pub struct Document {
     /// Parameters the front matter declares: `<name>` of them may stand in commands.
     pub params: Vec<String>,
     pub placeholders: Vec<Named>,
+    /// What the document is about, by the name of its rollout.
+    pub unit: Option<Named>,
+    /// How the rollback works: `argo-abort`, `git-revert`, `flag-off`.
+    pub mechanism: Option<Named>,
+    /// The stages of the rollout, as the document promises them.
+    pub stages: Vec<PlannedStage>,
+    /// Abort thresholds of the front matter with their parts.
+    pub limits: Vec<Limit>,
     /// Front matter that is no YAML mapping: what is wrong with it.
     pub broken: Option<(Span, String)>,
 }
@@ -173,6 +183,10 @@ pub fn parse(source: FileId, text: &str) -> Document {
             migrations: lexicon::migrations(text),
             params: Vec::new(),
             placeholders: Vec::new(),
+            unit: None,
+            mechanism: None,
+            stages: Vec::new(),
+            limits: Vec::new(),
             broken: None,
         },
         levels: Vec::new(),
@@ -207,6 +221,7 @@ impl Walk<'_> {
                 Event::End(TagEnd::MetadataBlock(_)) => {
                     if let Some(block) = matter.take() {
                         lexicon::front_matter(text, block, &mut self.document);
+                        plan::front_matter(text, block, &mut self.document);
                     }
                 }
                 Event::Start(Tag::Heading { level, .. }) => heading = Some((level, span, String::new())),
@@ -284,6 +299,9 @@ impl Walk<'_> {
         self.fill();
         self.placeholders(span);
         let line = lexicon::line(self.text, span);
+        if self.document.sections.last().is_some_and(|section| plan::is_about_stages(&section.title)) {
+            plan::stage_of_line(self.text, line, &mut self.document.stages);
+        }
         let kind = self.kind();
         if kind == Kind::Trigger && lexicon::is_threshold(line.text(self.text)) && !self.document.thresholds.contains(&line) {
             self.document.thresholds.push(line);

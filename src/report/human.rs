@@ -1,7 +1,8 @@
 //! The report for people: the verdict first, the checklist, then the findings, worst first, with their lines and what to do.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, Report, ThemeCharacters, ThemeStyles};
 
@@ -12,7 +13,7 @@ use super::terminal::{paint, paragraph};
 use super::words::{count, lead, phase, range, tally, verdict};
 use crate::finding::{Evidence, Finding, Severity, Status};
 use crate::settings::{Phase, Requirement};
-use crate::source::{Place, SourceMap};
+use crate::source::{FileId, Place, SourceMap};
 use crate::verdict::{GateResult, GateStatus, Outcome, Verdict};
 
 /// At most so many places of old code are listed under one finding.
@@ -26,6 +27,7 @@ pub fn write(outcome: &Outcome, style: Style, out: &mut dyn Write) -> io::Result
     headline(outcome, style, out)?;
     checklist(outcome, style, out)?;
     let mut told: BTreeSet<&str> = BTreeSet::new();
+    let mut drawing = Drawing { sources: &outcome.inspection.sources, style, snippets: BTreeMap::new() };
     for (severity, title) in [(Severity::Block, "blocking"), (Severity::Warn, "warning"), (Severity::Note, "note")] {
         let mut group: Vec<&Finding> = outcome.findings.iter().filter(|found| found.severity == severity && found.is_active()).collect();
         group.sort_by_key(|found| (found.gate, &found.path));
@@ -38,7 +40,7 @@ pub fn write(outcome: &Outcome, style: Style, out: &mut dyn Write) -> io::Result
                 let first = told.insert(&found.rule);
                 match severity {
                     Severity::Note => note(found, first, &outcome.inspection.sources, style, out)?,
-                    _ => finding(found, first, &outcome.inspection.sources, style, out)?,
+                    _ => finding(found, first, &mut drawing, out)?,
                 }
             }
             lines(rest, &outcome.inspection.sources, style, out)?;
@@ -50,7 +52,7 @@ pub fn write(outcome: &Outcome, style: Style, out: &mut dyn Write) -> io::Result
 /// Findings of one rule stand together, in the order in which the rules first appear.
 fn by_rule<'a>(group: &[&'a Finding]) -> Vec<Vec<&'a Finding>> {
     let mut rules: Vec<Vec<&Finding>> = Vec::new();
-    let mut known = std::collections::BTreeMap::new();
+    let mut known = BTreeMap::new();
     for found in group {
         let index = *known.entry(&found.rule).or_insert_with(|| {
             rules.push(Vec::new());
@@ -124,20 +126,28 @@ fn section(title: &str, number: usize, style: Style, out: &mut dyn Write) -> io:
     writeln!(out, "\n{}{}", paint(&title, "1", style), paint(&rule, "2", style))
 }
 
+/// What it takes to draw source lines: each file is made harmless once.
+struct Drawing<'a> {
+    sources: &'a SourceMap,
+    style: Style,
+    snippets: BTreeMap<FileId, Arc<Snippet>>,
+}
+
 /// The rule's id with its severity, then what was found. `first` of its rule, it also says why.
-fn finding(found: &Finding, first: bool, sources: &SourceMap, style: Style, out: &mut dyn Write) -> io::Result<()> {
+fn finding(found: &Finding, first: bool, drawing: &mut Drawing, out: &mut dyn Write) -> io::Result<()> {
+    let style = drawing.style;
     heading(found, style, out)?;
     writeln!(out)?;
     paragraph("  ", 2, &one_line(&found.message), style, out)?;
     match found.place {
-        Some(place) => snippet(place, found, sources, style, out)?,
+        Some(place) => snippet(place, found, drawing, out)?,
         None => writeln!(out, "  --> {}", one_line(&found.path))?,
     }
     evidence(&found.evidence, style, out)?;
     if first {
-        paragraph("  why  ", 7, &found.why, style, out)?;
+        paragraph(&lead_in("why", style), 7, &found.why, style, out)?;
     }
-    paragraph("  do   ", 7, &found.remedy, style, out)
+    paragraph(&lead_in("do", style), 7, &found.remedy, style, out)
 }
 
 /// A note needs no drawing: its place, what was found, what to do.
@@ -146,7 +156,12 @@ fn note(found: &Finding, first: bool, sources: &SourceMap, style: Style, out: &m
     writeln!(out, "  {}", place(found, sources))?;
     paragraph("  ", 2, &one_line(&found.message), style, out)?;
     evidence(&found.evidence, style, out)?;
-    if first { paragraph("  do   ", 7, &found.remedy, style, out) } else { Ok(()) }
+    if first { paragraph(&lead_in("do", style), 7, &found.remedy, style, out) } else { Ok(()) }
+}
+
+/// `why`, `do` and `in` in front of their paragraphs.
+fn lead_in(word: &str, style: Style) -> String {
+    format!("  {}{}", paint(word, "36", style), " ".repeat(5 - word.len()))
 }
 
 /// The rest of many of one rule: a line each.
@@ -176,9 +191,10 @@ fn place(found: &Finding, sources: &SourceMap) -> String {
 }
 
 /// Draws the line of the finding and those of its labels in the same file; labels elsewhere are listed.
-fn snippet(place: Place, found: &Finding, sources: &SourceMap, style: Style, out: &mut dyn Write) -> io::Result<()> {
+fn snippet(place: Place, found: &Finding, drawing: &mut Drawing, out: &mut dyn Write) -> io::Result<()> {
+    let Drawing { sources, style, snippets } = drawing;
     writeln!(out, "  --> {}", self::place(found, sources))?;
-    let source = Snippet::new(sources.get(place.file), style.width);
+    let source = snippets.entry(place.file).or_insert_with(|| Arc::new(Snippet::new(sources.get(place.file), style.width)));
     let mut labels = vec![LabeledSpan::new_primary_with_span(None, source.first_line(place.span))];
     let mut drawn = vec![place.span];
     let mut listed = Vec::new();
@@ -193,10 +209,11 @@ fn snippet(place: Place, found: &Finding, sources: &SourceMap, style: Style, out
         }
     }
     let diagnostic = MietteDiagnostic { labels: Some(labels), ..MietteDiagnostic::new(String::new()) };
-    let report = Report::new(diagnostic).with_source_code(source);
+    let report = Report::new(diagnostic).with_source_code(source.clone());
     let mut drawn = String::new();
-    handler(style).render_report(&mut drawn, report.as_ref()).map_err(io::Error::other)?;
-    for line in drawn.lines().filter(|line| !line.trim().is_empty() && line.trim() != "\u{d7}" && line.trim() != "x") {
+    handler(*style).render_report(&mut drawn, report.as_ref()).map_err(io::Error::other)?;
+    // What comes before the frame is miette's own headline, which is empty here.
+    for line in drawn.lines().skip_while(|line| !line.contains('\u{256d}')) {
         writeln!(out, "  {}", line.trim_end())?;
     }
     listed.iter().try_for_each(|line| writeln!(out, "    {line}"))
@@ -214,7 +231,7 @@ fn evidence(evidence: &[Evidence], style: Style, out: &mut dyn Write) -> io::Res
     for item in evidence.iter().take(MAX_EVIDENCE) {
         let place = if item.line > 0 { format!("{}:{}", item.path, item.line) } else { item.path.clone() };
         let said: String = one_line(&item.text).chars().take(2 * style.width).collect();
-        paragraph("  in   ", 9, &format!("{}  {said}", one_line(&place)), style, out)?;
+        paragraph(&lead_in("in", style), 7, &format!("{}  {said}", one_line(&place)), style, out)?;
     }
     if evidence.len() > MAX_EVIDENCE {
         writeln!(out, "       and {} more", evidence.len() - MAX_EVIDENCE)?;

@@ -47,6 +47,8 @@ pub struct Settings {
     pub history_unknown: bool,
     /// Files given with `--evidence`.
     pub evidence: Vec<crate::read::evidence::Input>,
+    /// Files given with `--manifests`: what a template tool made of the repository's manifests.
+    pub manifests: Vec<crate::read::evidence::Input>,
     /// Ids of the CI run the check itself runs in: its jobs that are not done are not waited for.
     pub own_runs: Vec<String>,
     /// The moment the rollout is judged for, where one is given.
@@ -94,6 +96,7 @@ impl Settings {
             today,
             history_unknown: false,
             evidence: Vec::new(),
+            manifests: Vec::new(),
             own_runs: Vec::new(),
             at: None,
             deploy_freeze: false,

@@ -24,6 +24,7 @@ pub struct Policy {
     pub gates: BTreeMap<Gate, BTreeMap<Phase, Requirement>>,
     pub usage: UsagePolicy,
     pub rollback: RollbackPolicy,
+    pub rollout: RolloutPolicy,
     pub evidence: EvidencePolicy,
     pub suppressions: Vec<AcceptedRisk>,
     pub flags: Vec<FlagSource>,
@@ -148,6 +149,18 @@ pub struct RollbackPolicy {
     pub rehearsal: bool,
 }
 
+/// What the rollout manifests do not show.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RolloutPolicy {
+    /// Globs of manifests that are not rolled out to production.
+    pub ignore: Vec<String>,
+    /// Analysis and metric templates that are kept in the cluster.
+    pub external_templates: Vec<String>,
+    /// Words of the metrics that measure the business.
+    pub business_metrics: Vec<String>,
+}
+
 /// What has to be green on the head commit.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -236,6 +249,9 @@ fn validate(source: &PolicyText, policy: &Policy) -> Result<(), PolicyError> {
     }
     for (i, path) in policy.team_rules.iter().enumerate() {
         glob(&["team_rules", &i.to_string()], path)?;
+    }
+    for (i, path) in policy.rollout.ignore.iter().enumerate() {
+        glob(&["rollout", "ignore", &i.to_string()], path)?;
     }
     for (i, path) in policy.usage.exclude.iter().enumerate() {
         glob(&["usage", "exclude", &i.to_string()], path)?;

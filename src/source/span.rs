@@ -65,13 +65,26 @@ pub struct Position {
 pub struct LineIndex {
     starts: Vec<usize>,
     len: usize,
+    /// Characters before each block of `BLOCK` bytes, so that a column in a line of megabytes is found at once.
+    characters: Vec<usize>,
+}
+
+const BLOCK: usize = 4096;
+
+/// Characters that begin in these bytes.
+fn begin(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 impl LineIndex {
     pub fn new(text: &str) -> Self {
         let mut starts = vec![0];
         starts.extend(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i + 1));
-        LineIndex { starts, len: text.len() }
+        let mut characters = vec![0];
+        for block in text.as_bytes().chunks(BLOCK) {
+            characters.push(characters[characters.len() - 1] + begin(block));
+        }
+        LineIndex { starts, len: text.len(), characters }
     }
 
     pub fn line_count(&self) -> usize {
@@ -100,7 +113,8 @@ impl LineIndex {
             offset -= 1;
         }
         let line = self.line_of(offset);
-        let column = text[self.starts[line]..offset].chars().count() + 1;
+        let before = |at: usize| self.characters[at / BLOCK] + begin(&text.as_bytes()[at / BLOCK * BLOCK..at]);
+        let column = before(offset) - before(self.starts[line]) + 1;
         Position { line: line + 1, column, offset }
     }
 }
@@ -119,5 +133,7 @@ mod tests {
         assert_eq!(index.position(text, 999).offset, text.len());
         // An offset inside a character is moved back to its start.
         assert_eq!(index.position(text, 1).column, 1);
+        let long = format!("\n{}x", "é".repeat(10_000));
+        assert_eq!(LineIndex::new(&long).position(&long, 20_001), Position { line: 2, column: 10_001, offset: 20_001 });
     }
 }

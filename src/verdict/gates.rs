@@ -1,16 +1,17 @@
 //! The nine gates: an inspection and its findings in, each gate's status, and whether it holds, out.
 
-use super::{Coverage, GateResult, GateStatus, Skipped};
+use super::{Coverage, GateResult, GateStatus, Skipped, staged};
 use crate::change::{ChangeSet, FileStatus};
 use crate::detect::Inspection;
 use crate::detect::evidence::{Tests, rehearsed, tests_green};
 use crate::detect::release;
 use crate::finding::{Finding, Gate, Severity};
 use crate::read::migration::Script;
+use crate::rule::Rule;
 use crate::schema::op::{SchemaOp, Statement};
 use crate::settings::{Phase, Requirement, Settings};
 
-pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding]) -> GateResult {
+pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding], rules: &[Rule]) -> GateResult {
     let own: Vec<&Finding> = findings.iter().filter(|finding| finding.gate == gate && finding.is_active()).collect();
     let count = own.iter().filter(|finding| finding.severity > Severity::Note).count();
     let blocking = own.iter().filter(|finding| finding.blocks()).count();
@@ -18,7 +19,7 @@ pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding]) -> Gate
     let (status, reason) = if blocking > 0 {
         (GateStatus::Fail, format!("{blocking} blocking {}", plural(blocking, "finding")))
     } else {
-        evidence(gate, inspection, &own)
+        evidence(gate, inspection, &own, rules)
     };
     let holds = requirement == Requirement::Required
         && match status {
@@ -51,6 +52,7 @@ fn by_default(gate: Gate, declared: bool) -> Requirement {
 fn declared(gate: Gate, inspection: &Inspection) -> bool {
     match gate {
         Gate::WindowConfirmed if inspection.release.deploy_freeze => true,
+        Gate::StagedRollout => staged::is_declared(inspection),
         _ if is_release(gate) => release::declared(inspection),
         _ => false,
     }
@@ -70,7 +72,7 @@ fn unknown_holds(gate: Gate, phase: Phase) -> bool {
 }
 
 /// The status of a gate no finding blocks.
-fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding]) -> (GateStatus, String) {
+fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding], rules: &[Rule]) -> (GateStatus, String) {
     if inspection.change.files.is_empty() {
         return (GateStatus::NotApplicable, "nothing changed".to_owned());
     }
@@ -80,7 +82,7 @@ fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding]) -> (GateStatu
         Gate::TestsGreen => tests(inspection),
         Gate::FlagsOff => flags(inspection, own),
         Gate::RollbackReady => rollback(inspection),
-        Gate::StagedRollout => (GateStatus::Unknown, "no rollout plan was judged".to_owned()),
+        Gate::StagedRollout => staged::decide(inspection, rules),
         Gate::PipelineOnly => match inspection.change.files.iter().find(|file| is_pipeline(&file.path)) {
             Some(file) => (GateStatus::Unknown, format!("{} changed; pipelines are not judged yet", file.path)),
             None => (GateStatus::NotApplicable, "no pipeline file changed".to_owned()),

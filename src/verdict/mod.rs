@@ -3,6 +3,7 @@
 pub mod fingerprint;
 pub mod gates;
 mod release;
+mod staged;
 mod suppress;
 
 use serde::Serialize;
@@ -77,7 +78,7 @@ pub fn judge(inspection: Inspection, mut findings: Vec<Finding>, rules: &[Rule])
     findings.sort_by(|a, b| (&a.path, a.span().start, &a.rule, &a.message).cmp(&(&b.path, b.span().start, &b.rule, &b.message)));
     fingerprint::assign(&mut findings, &inspection.sources);
     let coverage = gates::coverage(&inspection);
-    let gates: Vec<GateResult> = Gate::ALL.iter().map(|gate| gates::decide(*gate, &inspection, &findings)).collect();
+    let gates: Vec<GateResult> = Gate::ALL.iter().map(|gate| gates::decide(*gate, &inspection, &findings, rules)).collect();
     let verdict = if gates.iter().any(|gate| gate.holds) { Verdict::Hold } else { Verdict::Cleared };
     Outcome { inspection, findings, gates, coverage, verdict }
 }

@@ -1,7 +1,10 @@
 //! All integration tests, one binary.
 
+mod ci;
 mod cli;
+mod docs;
 mod flags;
+mod hook;
 mod layout;
 mod oracle;
 mod policy;
@@ -11,6 +14,7 @@ mod readme;
 mod redflag;
 mod release;
 mod reports;
+mod rollout;
 mod rules;
 mod scratch;
 mod team;
