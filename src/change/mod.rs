@@ -334,7 +334,8 @@ impl Snapshot {
             },
             Blob::Git(id) => {
                 let repo = self.git.as_ref().expect("a git blob comes with its repository");
-                match repo.read_blob(id, MAX_FILE_BYTES)? {
+                let unreadable = |error: ChangeError| ChangeError { message: format!("{}: {}", entry.path, error.message), ..error };
+                match repo.read_blob(id, MAX_FILE_BYTES).map_err(unreadable)? {
                     git::BlobBytes::Bytes(bytes) => bytes.into(),
                     git::BlobBytes::TooLarge(bytes) => return Ok(Text::TooLarge { bytes }),
                 }

@@ -4,9 +4,11 @@ pub mod evidence;
 pub mod flag;
 mod flag_code;
 mod history;
+mod index;
 mod lock;
 mod migration;
 pub mod old_code;
+mod recipe;
 pub mod redflag;
 pub mod release;
 pub mod rollback;
@@ -69,6 +71,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     flag_code::DETECTORS,
     schema::DETECTORS,
     lock::DETECTORS,
+    index::DETECTORS,
     migration::DETECTORS,
     history::DETECTORS,
     rollback::DETECTORS,

@@ -81,7 +81,12 @@ fn unread_dialects(base: &[Unit], head: &[Unit], touched: &BTreeSet<&str>) -> Ve
         let old = base.iter().find(|old| old.root == unit.root);
         let known = |id: &str| old.is_some_and(|old| old.migrations.iter().any(|migration| migration.id == id));
         for migration in unit.migrations.iter().filter(|migration| touched.contains(migration.path.as_str()) && !known(&migration.id)) {
-            let reason = format!("migrations for {} are not judged yet ({})", unit.dialect.name(), unit.dialect_reason);
+            let reason = format!(
+                "it is for {} ({}), and only PostgreSQL migrations are judged; review it by hand, or correct the dialect in {}",
+                unit.dialect.name(),
+                unit.dialect_reason,
+                crate::settings::POLICY_FILE
+            );
             all.push(Unread { path: migration.path.clone(), place: None, reason });
         }
     }

@@ -1,7 +1,9 @@
 //! All integration tests, one binary.
 
+mod agreement;
 mod ci;
 mod cli;
+mod cluster;
 mod docs;
 mod flags;
 mod hook;

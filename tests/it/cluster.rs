@@ -81,8 +81,15 @@ impl Cluster {
 
     /// Runs a script to its first error. What it printed, or the error.
     pub fn psql(&self, database: &str, script: &str) -> Result<String, String> {
+        let (printed, error) = self.run(database, script, true)?;
+        error.map_or(Ok(printed), Err)
+    }
+
+    /// Runs a script, to its first error or to its end. What it printed, and the error that stopped it.
+    pub fn run(&self, database: &str, script: &str, stop: bool) -> Result<(String, Option<String>), String> {
+        let stop = format!("ON_ERROR_STOP={}", u8::from(stop));
         let mut client = Command::new("psql")
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-U", "postgres", "-d", database, "-h"])
+            .args(["-X", "-q", "-A", "-t", "-v", &stop, "-U", "postgres", "-d", database, "-h"])
             .arg(self.directory.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -90,15 +97,16 @@ impl Cluster {
             .spawn()
             .map_err(|error| format!("psql: {error}"))?;
         let mut stdin = client.stdin.take().ok_or("psql has no input")?;
-        // A client that stopped at an error does not read the rest.
-        let _ = stdin.write_all(script.as_bytes());
-        drop(stdin);
-        let output = client.wait_with_output().map_err(|error| error.to_string())?;
-        if output.status.success() {
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        } else {
-            Err(String::from_utf8_lossy(&output.stderr).into_owned())
-        }
+        // Written beside the reading: a client that prints much does not read on until it is read. One that stopped at an error
+        // does not read the rest.
+        let output = std::thread::scope(|scope| {
+            scope.spawn(move || {
+                let _ = stdin.write_all(script.as_bytes());
+            });
+            client.wait_with_output().map_err(|error| error.to_string())
+        })?;
+        let error = (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned());
+        Ok((String::from_utf8_lossy(&output.stdout).into_owned(), error))
     }
 }
 
