@@ -25,6 +25,7 @@ pub fn document(inspection: &Inspection) -> Value {
         "old_code": inspection.old_code.references(),
         "flags": inspection.flags,
         "rollouts": inspection.rollouts,
+        "pipelines": inspection.pipelines,
         "rollback": inspection.rollback,
         "release": inspection.release,
         "evidence": inspection.evidence,

@@ -48,6 +48,7 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
     change.notices.extend(release.notice(&settings));
     let inverses = schema::inverse::inverses(&facts.base_units, &facts.head_units, &settings, &sources);
     let evidence = read::evidence::read(&settings.evidence);
+    let pipelines = read::pipeline::read(&change, &mut sources)?;
     let mut added = read::added::read(&change, &mut sources)?;
     let mut skipped = facts.skipped;
     skipped.append(&mut added.unread);
@@ -65,6 +66,7 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
         release,
         inverses,
         evidence,
+        pipelines,
         added,
         unread: facts.unread,
         skipped,

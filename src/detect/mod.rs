@@ -8,6 +8,7 @@ mod index;
 mod lock;
 mod migration;
 pub mod old_code;
+pub mod pipeline;
 mod recipe;
 pub mod redflag;
 pub mod release;
@@ -54,6 +55,7 @@ pub struct Inspection {
     /// New migrations with a down script, replayed up and down.
     pub inverses: Vec<Inverse>,
     pub evidence: Evidence,
+    pub pipelines: crate::read::pipeline::Both,
     /// The words the change adds.
     pub added: Added,
     /// Parts of the change that could not be read.
@@ -77,6 +79,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     rollback::DETECTORS,
     rollout::DETECTORS,
     evidence::DETECTORS,
+    pipeline::DETECTORS,
     release::DETECTORS,
     redflag::DETECTORS,
     &[("policy.suppressions", by_verdict)],

@@ -5,9 +5,11 @@ pub mod evidence;
 pub mod flag;
 pub mod hcl;
 pub mod migration;
+pub mod pipeline;
 pub mod release;
 pub mod rollback;
 pub mod rollout;
+pub mod shell;
 pub mod toml;
 pub mod tree;
 
@@ -30,8 +32,11 @@ pub struct Unread {
     pub reason: String,
 }
 
-/// Reads an entry into the source map, or says why that cannot be done.
+/// Reads an entry into the source map, once a revision, or says why that cannot be done.
 pub fn load(snapshot: &Snapshot, entry: &Entry, side: Side, sources: &mut SourceMap) -> Result<Result<FileId, Unread>, ChangeError> {
+    if let Some(known) = sources.known(&entry.path, side) {
+        return Ok(Ok(known));
+    }
     Ok(text(snapshot, entry)?.map(|text| sources.add(entry.path.clone(), side, text)))
 }
 

@@ -83,10 +83,7 @@ fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding], rules: &[Rule
         Gate::FlagsOff => flags(inspection, own),
         Gate::RollbackReady => rollback(inspection),
         Gate::StagedRollout => staged::decide(inspection, rules),
-        Gate::PipelineOnly => match inspection.change.files.iter().find(|file| is_pipeline(&file.path)) {
-            Some(file) => (GateStatus::Unknown, format!("{} changed; pipelines are not judged yet", file.path)),
-            None => (GateStatus::NotApplicable, "no pipeline file changed".to_owned()),
-        },
+        Gate::PipelineOnly => super::pipeline::decide(inspection),
         Gate::WindowConfirmed => super::release::window(inspection),
         Gate::StakeholdersNotified => super::release::notified(inspection, own),
         Gate::VerificationPlanned => super::release::verification(inspection),
@@ -157,14 +154,6 @@ pub fn ships_anything(change: &ChangeSet) -> bool {
 /// Neither documentation nor a test.
 pub fn ships(path: &str) -> bool {
     !is_documentation(path) && !is_test(path)
-}
-
-/// What builds, tests or deploys.
-fn is_pipeline(path: &str) -> bool {
-    const PLACES: [&str; 4] = [".github/workflows/", ".gitlab-ci", ".circleci/", ".buildkite/"];
-    const NAMES: [&str; 5] = ["Jenkinsfile", "azure-pipelines.yml", "azure-pipelines.yaml", "Makefile", "justfile"];
-    let name = path.rsplit('/').next().unwrap_or(path);
-    PLACES.iter().any(|place| path.starts_with(place)) || NAMES.contains(&name)
 }
 
 fn is_documentation(path: &str) -> bool {

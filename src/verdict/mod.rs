@@ -2,6 +2,7 @@
 
 pub mod fingerprint;
 pub mod gates;
+mod pipeline;
 mod release;
 mod staged;
 mod suppress;

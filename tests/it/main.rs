@@ -9,6 +9,7 @@ mod flags;
 mod hook;
 mod layout;
 mod oracle;
+mod pipelines;
 mod policy;
 mod postgres_reader;
 mod projects;

@@ -1,13 +1,12 @@
 //! What the commands of a rollback document name: scripts, targets, workflows and files that do not exist in, findings out.
 
-use regex::Regex;
-use std::sync::LazyLock;
-
 use super::{documents, report};
-use crate::change::{Blob, EntryKind, Snapshot, Text};
+use crate::change::{Blob, EntryKind, Snapshot};
 use crate::detect::Inspection;
 use crate::finding::{Finding, Severity};
+use crate::read::pipeline::single;
 use crate::read::rollback::Command;
+use crate::read::shell::{self, Options, argv};
 use crate::rule::Rule;
 
 pub fn command_not_found(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
@@ -23,11 +22,8 @@ pub fn command_not_found(inspection: &Inspection, rule: &Rule, out: &mut Vec<Fin
             if left == Some(command.block) {
                 continue;
             }
-            for part in command.text.split("&&").flat_map(|part| part.split(';')) {
-                if let Some(problem) = problem(tree, part) {
-                    out.push(report(inspection, rule, document, command.span, name(command), problem));
-                    break;
-                }
+            if let Some(problem) = first_problem(tree, &command.text) {
+                out.push(report(inspection, rule, document, command.span, name(command), problem));
             }
         }
     }
@@ -66,29 +62,30 @@ pub fn unresolved(tree: &Snapshot, command: &str) -> Option<String> {
     if alone {
         return script_missing(tree, command.trim());
     }
-    command.split("&&").flat_map(|part| part.split(';')).find_map(|part| problem(tree, part))
+    first_problem(tree, command)
+}
+
+/// What is wrong with the first command of a line that cannot be run.
+fn first_problem(tree: &Snapshot, line: &str) -> Option<String> {
+    let script = shell::read(line, Options { errexit: true, pipefail: false });
+    script.commands.iter().find_map(|command| problem(tree, &argv(command)))
 }
 
 /// What is wrong with one simple command, as a sentence.
-fn problem(tree: &Snapshot, command: &str) -> Option<String> {
-    let mut words = command.split_whitespace().skip_while(|word| *word == "sudo" || *word == "time" || is_assignment(word));
-    let program = words.next()?;
-    let rest: Vec<&str> = words.collect();
-    match program {
+fn problem(tree: &Snapshot, words: &[&str]) -> Option<String> {
+    let (program, rest) = words.split_first()?;
+    match *program {
         "bash" | "sh" | "zsh" | "source" | "." | "python" | "python3" | "node" => {
             let script = rest.iter().find(|word| !word.starts_with('-')).filter(|_| !rest.contains(&"-c") && !rest.contains(&"-m"))?;
             script_missing(tree, script)
         }
-        "make" => target_missing(tree, &rest),
+        "make" => target_missing(tree, rest, &["GNUmakefile", "makefile", "Makefile"]),
+        "just" => target_missing(tree, rest, &["justfile", "Justfile", ".justfile"]),
         "npm" | "yarn" | "pnpm" if rest.first() == Some(&"run") => package_script_missing(tree, rest.get(1)?),
-        "gh" if rest.starts_with(&["workflow", "run"]) => workflow_missing(tree, rest.get(2)?),
+        "gh" if rest.starts_with(&["workflow", "run"]) => workflow_missing(tree, rest.get(2)?, &rest[3..]),
         _ if program.starts_with("./") || is_script(program) => script_missing(tree, program).or_else(|| not_executable(tree, program)),
         _ => None,
     }
-}
-
-fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'))
 }
 
 fn is_script(program: &str) -> bool {
@@ -116,52 +113,48 @@ fn not_executable(tree: &Snapshot, path: &str) -> Option<String> {
     (known && entry.kind == EntryKind::File).then(|| format!("The script {path} is not executable."))
 }
 
-fn text(tree: &Snapshot, path: &str) -> Option<String> {
-    match tree.read_path(path) {
-        Ok(Some(Text::Utf8(text))) => Some(text.to_string()),
-        _ => None,
-    }
-}
-
-static TARGET: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?m)^([\w./ -]+?)\s*::?(?:[^=]|$)").expect("a constant pattern"));
-
-fn target_missing(tree: &Snapshot, words: &[&str]) -> Option<String> {
+/// A target that none of the files at the root defines, read as make and just do.
+fn target_missing(tree: &Snapshot, words: &[&str], files: &[&str]) -> Option<String> {
     if words.iter().any(|word| word.starts_with("-C") || word.starts_with("-f") || word.starts_with("--")) {
         return None;
     }
     let target = words.iter().find(|word| !word.starts_with('-') && !word.contains('='))?;
-    let Some(makefile) = ["GNUmakefile", "makefile", "Makefile"].iter().find_map(|path| text(tree, path)) else {
-        return Some(format!("`make {target}` cannot run: there is no Makefile at the root."));
+    let Some(file) = files.iter().find(|path| tree.contains(path)) else {
+        let usual = files.last().copied().filter(|name| *name == "Makefile").unwrap_or("justfile");
+        return Some(format!("The target {target} cannot run: there is no {usual} at the root."));
     };
-    // Included files and patterns may define it.
-    if makefile.lines().any(|line| line.starts_with("include ") || line.starts_with("-include ") || line.starts_with('%'))
-        || !is_lookup(target)
-    {
-        return None;
-    }
-    let known = TARGET.captures_iter(&makefile).any(|found| found[1].split_whitespace().any(|name| name == *target));
-    (!known).then(|| format!("The Makefile has no target {target}."))
+    let pipeline = single(tree, file)?;
+    // What is included, matched by a pattern or made by a variable may define it.
+    let open = !pipeline.unknown.is_empty() || pipeline.jobs.iter().any(|job| job.id.text.contains(['%', '$']));
+    (!open && is_lookup(target) && pipeline.job(target).is_none()).then(|| format!("The {file} has no target {target}."))
 }
 
 fn package_script_missing(tree: &Snapshot, script: &str) -> Option<String> {
-    let Some(package) = text(tree, "package.json") else {
+    if !tree.contains("package.json") {
         return Some(format!("The package script {script} cannot run: there is no package.json at the root."));
-    };
-    let package: serde_json::Value = serde_json::from_str(&package).ok()?;
-    let known = package.get("scripts").and_then(|scripts| scripts.get(script)).is_some();
-    (!known && is_lookup(script)).then(|| format!("package.json has no script {script}."))
+    }
+    let package = single(tree, "package.json")?;
+    (package.job(script).is_none() && !script.contains(['$', '<'])).then(|| format!("package.json has no script {script}."))
 }
 
-fn workflow_missing(tree: &Snapshot, workflow: &str) -> Option<String> {
+/// A workflow that is not there, that nobody can start, or that does not know an input it is given.
+fn workflow_missing(tree: &Snapshot, workflow: &str, options: &[&str]) -> Option<String> {
     if !(workflow.ends_with(".yml") || workflow.ends_with(".yaml")) || !is_lookup(workflow) {
         return None;
     }
     let file = workflow.rsplit('/').next().unwrap_or(workflow);
-    match text(tree, &format!(".github/workflows/{file}")) {
-        None => Some(format!("The workflow {file} does not exist at this revision.")),
-        Some(text) if !text.contains("workflow_dispatch") => {
-            Some(format!("The workflow {file} cannot be started by hand: it has no `workflow_dispatch`."))
-        }
-        Some(_) => None,
+    let path = format!(".github/workflows/{file}");
+    if !tree.contains(&path) {
+        return Some(format!("The workflow {file} does not exist at this revision."));
     }
+    let pipeline = single(tree, &path)?;
+    if !pipeline.triggers.iter().any(|trigger| trigger.name.text == "workflow_dispatch") {
+        return Some(format!("The workflow {file} cannot be started by hand: it has no `workflow_dispatch`."));
+    }
+    let given = options
+        .windows(2)
+        .filter(|pair| matches!(pair[0], "-f" | "-F" | "--field" | "--raw-field"))
+        .filter_map(|pair| pair[1].split_once('='));
+    let unknown = given.map(|(name, _)| name).find(|name| !pipeline.inputs.iter().any(|input| input == name))?;
+    Some(format!("The workflow {file} has no input `{unknown}`, and a start with one it does not know is refused."))
 }
