@@ -24,6 +24,8 @@ pub fn document(inspection: &Inspection) -> Value {
         "inverses": inspection.inverses,
         "old_code": inspection.old_code.references(),
         "flags": inspection.flags,
+        "rollouts": inspection.rollouts,
+        "pipelines": inspection.pipelines,
         "rollback": inspection.rollback,
         "release": inspection.release,
         "evidence": inspection.evidence,

@@ -66,7 +66,7 @@ impl SourceMap {
     /// The number of a text that is only searched for patterns; the one it has when a reader took it already.
     pub fn add_searched(&mut self, path: impl Into<String>, side: Side, text: impl Into<Arc<str>>) -> FileId {
         let (path, text) = (path.into(), text.into());
-        if let Some((id, _)) = self.iter().find(|(_, file)| file.side == side && file.path == path && file.text == text) {
+        if let Some(id) = self.known(&path, side).filter(|id| self.get(*id).text == text) {
             return id;
         }
         let id = self.add(path, side, text);

@@ -118,11 +118,19 @@ fn message(search: &Search, found: &str) -> String {
 }
 
 fn commits(inspection: &Inspection, rule: &Rule, search: &Search, most: usize, out: &mut Vec<Finding>) {
-    for commit in inspection.change.commits.iter().take(most) {
-        let Some((line, hit)) = commit.message.lines().find_map(|line| Some((line, found(search, line)?))) else { continue };
-        let id: String = commit.id.chars().take(10).collect();
-        out.push(finding(rule, search, &format!("commit {id}"), message(search, hit.text(line))));
+    let hits = inspection.change.commits.iter().take(most).filter_map(|commit| {
+        let (line, hit) = commit.message.lines().find_map(|line| Some((line, found(search, line)?)))?;
+        Some((commit, hit.text(line)))
+    });
+    // A long history is one finding: the newest of its commits, and how many more there are.
+    let hits: Vec<_> = hits.collect();
+    let Some((commit, text)) = hits.first() else { return };
+    let id: String = commit.id.chars().take(10).collect();
+    let mut message = message(search, text);
+    if hits.len() > 1 {
+        message.push_str(&format!(" So do {} more of the change.", hits.len() - 1));
     }
+    out.push(finding(rule, search, &format!("commit {id}"), message));
 }
 
 fn commands(inspection: &Inspection, rule: &Rule, search: &Search, out: &mut Vec<Finding>) {
