@@ -54,6 +54,9 @@ pub enum Command {
     Hook(HookCommand),
     /// List the rules.
     Rules(RulesArgs),
+    /// Write or shrink the baseline: findings that were there when holdshort came.
+    #[command(subcommand)]
+    Baseline(BaselineCommand),
     /// Show the settings of a check, each with where it comes from.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -93,6 +96,23 @@ pub enum DocFormat {
 }
 
 #[derive(Debug, Subcommand)]
+pub enum BaselineCommand {
+    /// Write every finding of the check into the file, anew.
+    Write(BaselineArgs),
+    /// Take out of the file what is gone. It never grows.
+    Update(BaselineArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct BaselineArgs {
+    /// The baseline. Default: the policy's `baseline`, else `holdshort-baseline.json` at the root.
+    #[arg(long, value_name = "FILE")]
+    pub file: Option<PathBuf>,
+    #[command(flatten)]
+    pub range: RangeArgs,
+}
+
+#[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
     /// Every setting, its value and its origin: built in, a line of the policy, a flag, a variable.
     Show(ConfigShowArgs),
@@ -121,8 +141,8 @@ pub enum HookCommand {
     Install,
     /// Check the refs git names on standard input.
     PrePush {
-        /// Name of the remote, or its URL.
-        remote: String,
+        /// Name of the remote, or its URL; as git gives it to the hook.
+        remote: Option<String>,
         /// URL of the remote.
         url: Option<String>,
     },
@@ -134,13 +154,28 @@ pub struct DemoArgs {
     pub output: OutputArgs,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
     #[command(flatten)]
     pub range: RangeArgs,
     /// What CI says of the commit: a file or a directory of JUnit XML, GitHub, GitLab or in-toto JSON; may repeat.
     #[arg(long, value_name = "PATH")]
     pub evidence: Vec<PathBuf>,
+    /// A file of findings that were there before and do not hold; `holdshort baseline write` makes one.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Write the fixes that are safe into the working tree, then check again.
+    #[arg(long, conflicts_with_all = ["head", "diff"])]
+    pub fix: bool,
+    /// Show what `--fix` would write, as a diff, instead of the report.
+    #[arg(long)]
+    pub diff: bool,
+    /// Also take fixes whose runner is not known, or that need another step by hand.
+    #[arg(long)]
+    pub unsafe_fixes: bool,
+    /// Manifests as they will be applied, where the repository keeps templates: a file or a directory; may repeat.
+    #[arg(long, value_name = "PATH")]
+    pub manifests: Vec<PathBuf>,
     /// Let evidence of another commit count when its tree is the same: a squashed or rebased merge. The report says so.
     #[arg(long)]
     pub same_tree: bool,
@@ -149,7 +184,7 @@ pub struct CheckArgs {
 }
 
 /// Which change.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct RangeArgs {
     /// The revision to compare with: its merge base with head is taken. A directory when PATH is no repository.
     #[arg(long, value_name = "REV")]
@@ -191,7 +226,7 @@ impl RangeArgs {
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct OutputArgs {
     /// Format of the report on standard output.
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -295,8 +330,17 @@ pub struct LintArgs {
     pub output: OutputArgs,
 }
 
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Run the examples of the team rules here.
+    Test,
+}
+
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct RulesArgs {
+    #[command(subcommand)]
+    pub command: Option<RulesCommand>,
     #[arg(long, value_enum, default_value_t = DocFormat::Text)]
     pub format: DocFormat,
 }

@@ -133,6 +133,8 @@ pub enum EvidenceKind {
     Migration,
     Policy,
     Record,
+    /// A key of a manifest or of configuration.
+    Manifest,
 }
 
 /// An edit that removes the cause. `safe` fixes are written by `check --fix`.

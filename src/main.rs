@@ -8,5 +8,7 @@ use holdshort::command;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    ExitCode::from(command::run(cli) as u8)
+    // A panic has said its message; it is no verdict.
+    let end = std::panic::catch_unwind(|| command::run(cli)).unwrap_or(holdshort::error::ExitCode::CouldNotInspect);
+    ExitCode::from(end as u8)
 }

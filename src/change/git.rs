@@ -34,11 +34,6 @@ impl std::fmt::Debug for Repo {
     }
 }
 
-pub enum BlobBytes {
-    Bytes(Vec<u8>),
-    TooLarge(u64),
-}
-
 /// A commit a revision resolved to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resolved {
@@ -76,6 +71,12 @@ pub fn open(path: &Path, git_dir: Option<&str>) -> Result<Option<Repo>, ChangeEr
     }
 }
 
+/// Opens a repository that is known by its git directory, once more for another thread.
+pub fn reopen(git_dir: &Path) -> Result<Repo, ChangeError> {
+    let opened = Repository::open_ext(git_dir, RepositoryOpenFlags::NO_SEARCH, &[] as &[&Path]);
+    opened.map(|repo| Repo { repo }).map_err(failed("open the repository again"))
+}
+
 /// Settings of the library, made once, before any repository is opened.
 fn prepare() {
     static ONCE: Once = Once::new();
@@ -86,6 +87,8 @@ fn prepare() {
         // checkout that belongs to another user (a CI container's) is read like any other.
         unsafe {
             let _ = git2::opts::set_verify_owner_validation(false);
+            // Objects were verified when they were fetched; git itself does not hash each one again to read it.
+            git2::opts::strict_hash_verification(false);
             let _ = git2::opts::set_extensions(&[
                 "partialclone",
                 "compatobjectformat",
@@ -173,6 +176,38 @@ impl Repo {
         self.repo.config().and_then(|mut config| config.snapshot()).and_then(|config| config.get_string(key)).ok()
     }
 
+    /// The same for a path: `~` is the home directory.
+    pub fn config_path(&self, key: &str) -> Option<PathBuf> {
+        self.repo.config().and_then(|mut config| config.snapshot()).and_then(|config| config.get_path(key)).ok()
+    }
+
+    /// The configured name of a remote that is given by its name or its URL.
+    pub fn remote_name(&self, remote: &str) -> Option<String> {
+        let remotes = self.repo.remotes().ok()?;
+        let names: Vec<String> = remotes.iter().flatten().flatten().map(str::to_owned).collect();
+        let has_url = |name: &str| {
+            self.repo
+                .find_remote(name)
+                .is_ok_and(|found| found.url().is_ok_and(|url| url == remote) || found.pushurl().is_ok_and(|url| url == Some(remote)))
+        };
+        names.iter().find(|name| *name == remote).or_else(|| names.iter().find(|name| has_url(name))).cloned()
+    }
+
+    /// Where `head` leaves what the remote's branches reach: the first parent of its oldest commit that none of them has, or
+    /// head itself when all of it is there. `None` when nothing of it is.
+    pub fn known_part(&self, remote: Option<&str>, head: &str) -> Option<String> {
+        let glob = remote.map_or("refs/remotes/*".to_owned(), |remote| format!("refs/remotes/{remote}/*"));
+        self.repo.references_glob(&glob).ok()?.next()?.ok()?;
+        let mut walk = self.repo.revwalk().ok()?;
+        walk.set_sorting(git2::Sort::TOPOLOGICAL | git2::Sort::REVERSE).ok()?;
+        walk.push(self.oid(head).ok()?).ok()?;
+        walk.hide_glob(&glob).ok()?;
+        match walk.next() {
+            None => Some(head.to_owned()),
+            Some(oldest) => self.parents(&oldest.ok()?.to_string()).into_iter().next(),
+        }
+    }
+
     /// Names of branches and tags, for a did-you-mean.
     pub fn reference_names(&self) -> Vec<String> {
         let Ok(references) = self.repo.references() else { return Vec::new() };
@@ -234,17 +269,16 @@ impl Repo {
         Ok(())
     }
 
-    pub fn read_blob(&self, id: &BlobId, limit: u64) -> Result<BlobBytes, ChangeError> {
+    /// Lends a blob's bytes without a copy; the inner error is the size of one that is over the limit.
+    pub fn with_blob<T>(&self, id: &BlobId, limit: u64, look: impl FnOnce(&[u8]) -> T) -> Result<Result<T, u64>, ChangeError> {
         let blob = self.repo.find_blob(id.0).map_err(|error| {
             ChangeError::new(
                 format!("cannot read the contents of blob {}: {}", id.0, error.message()),
                 "the clone leaves file contents out (a partial clone); run `git fetch --refetch --no-filter`",
             )
         })?;
-        if blob.size() as u64 > limit {
-            return Ok(BlobBytes::TooLarge(blob.size() as u64));
-        }
-        Ok(BlobBytes::Bytes(blob.content().to_vec()))
+        let size = blob.size() as u64;
+        Ok(if size > limit { Err(size) } else { Ok(look(blob.content())) })
     }
 
     /// Files that differ between two trees; the base may be nothing. Renames are kept.
@@ -269,6 +303,11 @@ impl Repo {
             .map_err(failed("compare with the working tree"))?;
         find_renames(&mut diff, DiffFindOptions::new().renames(true).for_untracked(true));
         Ok(changed_files(&diff))
+    }
+
+    /// The file differs from HEAD on disk or in the index, or is not in HEAD.
+    pub fn is_uncommitted(&self, path: &str) -> bool {
+        self.repo.status_file(Path::new(path)).is_ok_and(|status| !status.is_empty())
     }
 
     /// There is uncommitted work: staged, unstaged or untracked.

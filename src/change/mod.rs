@@ -58,10 +58,13 @@ pub fn open(request: &range::Request) -> Result<ChangeSet, ChangeError> {
 }
 
 /// Opens the change of one ref that is being pushed; `None` when what is pushed is no commit.
-pub fn open_pushed(request: &range::Request, remote: &str, pushed: &range::PushedRef) -> Result<Option<ChangeSet>, ChangeError> {
+pub fn open_pushed(request: &range::Request, remote: Option<&str>, pushed: &range::PushedRef) -> Result<Option<ChangeSet>, ChangeError> {
     let Some(repo) = git::open(&request.path, request.env.get("GIT_DIR").map(String::as_str))? else { return Err(no_repository(request)) };
-    if repo.resolve(&pushed.local_oid).is_err() {
-        return Ok(None);
+    match repo.resolve(&pushed.local_oid) {
+        Ok(_) => {}
+        // A tag may point at a blob or a tree, which no rollout begins from.
+        Err(git::Unresolved::Other(_)) => return Ok(None),
+        Err(why) => return Err(range::unresolved(&repo, &pushed.local_oid, why)),
     }
     let range = range::of_push(&repo, remote, pushed)?;
     open_range(repo, range).map(Some)
@@ -331,21 +334,29 @@ impl Snapshot {
         if matches!(entry.kind, EntryKind::Symlink | EntryKind::Submodule) {
             return Ok(Text::NotAFile(entry.kind));
         }
-        let bytes: Arc<[u8]> = match &entry.blob {
-            Blob::Memory(bytes) => bytes.clone(),
-            Blob::Disk(path) => match tree::read_file(path, MAX_FILE_BYTES)? {
-                tree::DiskFile::Bytes(bytes) => bytes.into(),
-                tree::DiskFile::TooLarge(bytes) => return Ok(Text::TooLarge { bytes }),
-            },
+        Ok(self.with_bytes(entry, decode)?.unwrap_or_else(|bytes| Text::TooLarge { bytes }))
+    }
+
+    /// Lends the bytes of a file; the inner error is the size of one past `MAX_FILE_BYTES`.
+    pub fn with_bytes<T>(&self, entry: &Entry, look: impl FnOnce(&[u8]) -> T) -> Result<Result<T, u64>, ChangeError> {
+        match &entry.blob {
+            Blob::Memory(bytes) => Ok(Ok(look(bytes))),
+            Blob::Disk(path) => Ok(match tree::read_file(path, MAX_FILE_BYTES)? {
+                tree::DiskFile::Bytes(bytes) => Ok(look(&bytes)),
+                tree::DiskFile::TooLarge(bytes) => Err(bytes),
+            }),
             Blob::Git(id) => {
                 let repo = self.git.as_ref().expect("a git blob comes with its repository");
-                match repo.read_blob(id, MAX_FILE_BYTES)? {
-                    git::BlobBytes::Bytes(bytes) => bytes.into(),
-                    git::BlobBytes::TooLarge(bytes) => return Ok(Text::TooLarge { bytes }),
-                }
+                let located = |error: ChangeError| ChangeError { message: format!("{}: {}", entry.path, error.message), ..error };
+                repo.with_blob(id, MAX_FILE_BYTES, look).map_err(located)
             }
-        };
-        Ok(decode(&bytes))
+        }
+    }
+
+    /// A snapshot without entries over the same store, for another thread: `git_dir` is that of `self.git`.
+    pub fn over(git_dir: Option<&std::path::Path>) -> Result<Snapshot, ChangeError> {
+        let git = git_dir.map(git::reopen).transpose()?;
+        Ok(Snapshot { entries: Vec::new(), git: git.map(Rc::new) })
     }
 
     /// The text at `path`, or `None` when there is no such file.

@@ -71,7 +71,7 @@ fn from_ci(request: &Request, repo: &Repo) -> Result<Option<Range>, ChangeError>
         return from_github(request, repo);
     }
     if request.var("GITLAB_CI").is_some() {
-        return Ok(from_gitlab(request));
+        return from_gitlab(request, repo);
     }
     if let (Some(from), Some(to)) = (request.var("PRE_COMMIT_FROM_REF"), request.var("PRE_COMMIT_TO_REF")) {
         let origin = "the refs pre-commit was given".to_owned();
@@ -123,7 +123,14 @@ fn from_github(request: &Request, repo: &Repo) -> Result<Option<Range>, ChangeEr
         "pull_request" | "pull_request_target" => {
             let parents = repo.parents("HEAD");
             let merge_ref = request.var("GITHUB_REF").is_some_and(|name| name.starts_with("refs/pull/") && name.ends_with("/merge"));
-            if event == "pull_request" && merge_ref && parents.len() == 2 {
+            // A branch may end in a merge of its own. HEAD is the merge GitHub made only when its second parent is the
+            // branch, or, without a payload, when it is the commit the run is for.
+            let merged = match (text("/pull_request/head/sha"), request.var("GITHUB_SHA")) {
+                (Some(branch), _) => parents.get(1).is_some_and(|parent| parent == branch),
+                (None, Some(run)) => repo.resolve("HEAD").is_ok_and(|head| head.id == run),
+                (None, None) => true,
+            };
+            if event == "pull_request" && merge_ref && merged && parents.len() == 2 {
                 return range(Some(parents[0].clone()), "HEAD", false, "GitHub pull request, merged into its target");
             }
             let branch = request.var("GITHUB_BASE_REF").map(|branch| remote_branch(repo, branch));
@@ -135,16 +142,19 @@ fn from_github(request: &Request, repo: &Repo) -> Result<Option<Range>, ChangeEr
         "push" => match text("/before").and_then(some_oid) {
             Some(before) if repo.resolve(&before).is_ok() => range(Some(before), "HEAD", true, "GitHub push"),
             // A new branch, or a force push whose old tip is gone.
-            _ => Ok(None),
+            _ => {
+                let branch = request.var("GITHUB_REF").and_then(|name| name.strip_prefix("refs/heads/"));
+                new_branch(repo, branch, text("/repository/default_branch"), "GitHub push of a new branch")
+            }
         },
         _ => Ok(None),
     }
 }
 
 /// GitLab: the merge request's diff base, when it is there.
-fn from_gitlab(request: &Request) -> Option<Range> {
+fn from_gitlab(request: &Request, repo: &Repo) -> Result<Option<Range>, ChangeError> {
     let range = |base: &str, merge_base, origin: &str| {
-        Some(Range { base: Some(base.to_owned()), head: Some("HEAD".to_owned()), merge_base, origin: origin.to_owned() })
+        Ok(Some(Range { base: Some(base.to_owned()), head: Some("HEAD".to_owned()), merge_base, origin: origin.to_owned() }))
     };
     if let Some(base) = request.var("CI_MERGE_REQUEST_DIFF_BASE_SHA") {
         // It goes stale when the merge request gets another target, so the common ancestor is taken.
@@ -153,8 +163,29 @@ fn from_gitlab(request: &Request) -> Option<Range> {
     if let Some(base) = request.var("CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_SHA") {
         return range(base, true, "GitLab external pull request");
     }
-    let before = request.var("CI_COMMIT_BEFORE_SHA").and_then(some_oid)?;
-    range(&before, true, "GitLab branch pipeline")
+    match request.var("CI_COMMIT_BEFORE_SHA").and_then(some_oid) {
+        Some(before) => range(&before, true, "GitLab branch pipeline"),
+        None => new_branch(repo, request.var("CI_COMMIT_BRANCH"), request.var("CI_DEFAULT_BRANCH"), "GitLab pipeline of a new branch"),
+    }
+}
+
+/// A branch that CI sees for the first time: compared with the default branch. A clone that does not have that one would make
+/// the last commit pass for the whole branch, so it is an error.
+fn new_branch(repo: &Repo, branch: Option<&str>, default: Option<&str>, origin: &str) -> Result<Option<Range>, ChangeError> {
+    let (Some(branch), Some(default)) = (branch, default) else { return Ok(None) };
+    if branch == default {
+        return Ok(None);
+    }
+    let base = format!("refs/remotes/origin/{default}");
+    if repo.resolve(&base).is_err() {
+        return Err(ChangeError::new(
+            format!("branch {branch} is new, and {default}, which it left, is not in this clone"),
+            format!(
+                "run `git fetch --unshallow origin {default}:{base}` first; in GitHub Actions `fetch-depth: 0` on actions/checkout does it"
+            ),
+        ));
+    }
+    Ok(Some(Range { base: Some(base), head: Some("HEAD".to_owned()), merge_base: true, origin: origin.to_owned() }))
 }
 
 /// No flag, no CI: the merge base with the default branch; on that branch itself, the last commit.
@@ -232,7 +263,7 @@ pub struct PushedRef {
 }
 
 /// Reads what git writes to a pre-push hook: `<local ref> <local oid> <remote ref> <remote oid>`, deletions left out.
-/// The first field is what the user typed and may hold blanks. Source: githooks(5).
+/// The first field is what the user typed and may hold blanks. Notes are no code. Source: githooks(5).
 pub fn pushed_refs(stdin: &str) -> Result<Vec<PushedRef>, ChangeError> {
     let mut refs = Vec::new();
     for line in stdin.lines().filter(|line| !line.trim().is_empty()) {
@@ -244,30 +275,39 @@ pub fn pushed_refs(stdin: &str) -> Result<Vec<PushedRef>, ChangeError> {
                 "run this from a git pre-push hook; it passes `<local ref> <local oid> <remote ref> <remote oid>`",
             ));
         };
-        let Some(local_oid) = some_oid(local_oid) else { continue };
+        let Some(local_oid) = some_oid(local_oid).filter(|_| !remote.starts_with("refs/notes/")) else { continue };
         refs.push(PushedRef { local: local.to_owned(), local_oid, remote: remote.to_owned(), remote_oid: some_oid(remote_oid) });
     }
     Ok(refs)
 }
 
-/// The range of one pushed ref: what the remote has not seen yet.
-pub fn of_push(repo: &Repo, remote: &str, pushed: &PushedRef) -> Result<Range, ChangeError> {
-    let head = Some(pushed.local_oid.clone());
+/// The range of one pushed ref: what the remote has not seen yet. What the remote has may be unknown here, because somebody
+/// else pushed it; then, as for a new branch, the remote's default branch is compared with, else all its branches.
+pub fn of_push(repo: &Repo, remote: Option<&str>, pushed: &PushedRef) -> Result<Range, ChangeError> {
+    // An annotated tag is pushed as an object of its own.
+    let head = &repo.resolve(&pushed.local_oid).map_err(|why| unresolved(repo, &pushed.local_oid, why))?.id;
+    let range = |base, origin| Ok(Range { base, head: Some(head.clone()), merge_base: false, origin });
     if let Some(old) = pushed.remote_oid.as_ref().filter(|old| repo.resolve(old).is_ok()) {
-        return Ok(Range {
-            base: Some(old.clone()),
-            head,
-            merge_base: true,
-            origin: format!("push of {} to {}", pushed.local, pushed.remote),
-        });
+        return range(common(repo, old, head)?, format!("push of {} to {}", pushed.local, pushed.remote));
     }
-    let names = [format!("refs/remotes/{remote}/HEAD"), format!("refs/remotes/{remote}/main"), format!("refs/remotes/{remote}/master")];
+    let remote = remote.and_then(|remote| repo.remote_name(remote));
+    let name = remote.as_deref().unwrap_or("origin");
+    let configured = repo.config("init.defaultbranch").unwrap_or_else(|| "main".to_owned());
+    let names = ["HEAD", &configured, "main", "master"].map(|branch| format!("refs/remotes/{name}/{branch}"));
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    match repo.first_existing(&names) {
-        Some(branch) => {
-            Ok(Range { base: Some(branch.to_owned()), head, merge_base: true, origin: format!("push of new branch {}", pushed.remote) })
-        }
-        None => Ok(Range { base: None, head, merge_base: false, origin: format!("first push of {}: every file is new", pushed.remote) }),
+    let base = match repo.first_existing(&names) {
+        Some(branch) => common(repo, branch, head)?,
+        None => repo.known_part(remote.as_deref(), head),
+    };
+    let origin = if base.is_some() { "push of new branch" } else { "every file is new in the first push of" };
+    range(base, format!("{origin} {}", pushed.remote))
+}
+
+/// The best common ancestor; `None` when the histories have nothing in common.
+fn common(repo: &Repo, base: &str, head: &str) -> Result<Option<String>, ChangeError> {
+    match repo.merge_base(base, head) {
+        None if repo.is_shallow() => Err(shallow(&format!("the merge base of {base} and {head}"), None)),
+        base => Ok(base),
     }
 }
 

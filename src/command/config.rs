@@ -25,8 +25,7 @@ struct Setting {
 }
 
 pub fn show(args: &ConfigShowArgs) -> Result<ExitCode, Error> {
-    let rules = rule::load::builtin()?;
-    let (change, settings) = open(&args.range, &rules)?;
+    let (change, settings, rules) = open(&args.range)?;
     let all = collect(&args.range, &change, &settings, &rules);
     print(|out| match args.json {
         true => json_text::write(&all, out),

@@ -10,7 +10,6 @@ use crate::cli::InitArgs;
 use crate::error::{ChangeError, Error, ExitCode, UsageError};
 use crate::init::{Content, Scaffold, scaffold};
 use crate::report::escape::{neutralise, one_line};
-use crate::rule;
 
 pub fn run(args: &InitArgs) -> Result<ExitCode, Error> {
     let repo = git::open(&args.range.path, None)?;
@@ -18,7 +17,7 @@ pub fn run(args: &InitArgs) -> Result<ExitCode, Error> {
         message: "there is no git working tree here".to_owned(),
         help: Some("run it inside a repository".to_owned()),
     })?;
-    let (change, settings) = check::open(&args.range, &rule::load::builtin()?)?;
+    let (change, settings, _) = check::open(&args.range)?;
     let inspection = crate::gather(change, settings)?;
     let remote = repo.and_then(|repo| repo.config("remote.origin.url"));
     let files = scaffold(&inspection, remote.as_deref())?;

@@ -1,11 +1,14 @@
 //! One file a command: parsed words in, output and an exit code out.
 
+mod baseline;
 mod check;
 mod config;
 mod demo;
 mod evidence;
 mod facts;
+mod fix;
 mod hook;
+mod hook_install;
 mod init;
 mod lint;
 mod manual;
@@ -14,7 +17,7 @@ mod rules;
 
 use std::io::{self, IsTerminal, Write};
 
-use crate::cli::{Cli, ColorChoice, Command, ConfigCommand, OutputArgs, SchemaFile};
+use crate::cli::{Cli, ColorChoice, Command, ConfigCommand, OutputArgs, RulesArgs, RulesCommand, SchemaFile};
 use crate::error::{Error, ExitCode, ReportError};
 use crate::report::escape::neutralise;
 use crate::report::{Context, Style};
@@ -33,11 +36,13 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Init(args) => init::run(&args),
         Command::Rehearse(args) => rehearse::run(&args, style),
         Command::Hook(command) => hook::run(&command, style),
+        Command::Rules(RulesArgs { command: Some(RulesCommand::Test), .. }) => rules::test(),
         Command::Rules(args) => rules::list(&args, style),
         Command::Explain { rule, format } => rules::explain(&rule, format, style),
         Command::Schema { file: SchemaFile::Report } => report_schema(),
         Command::Man { dir } => manual::man(dir.as_deref()),
         Command::Completions { shell } => manual::completions(shell),
+        Command::Baseline(command) => baseline::run(&command),
         Command::Config(ConfigCommand::Show(args)) => config::show(&args),
         Command::Schema { file: SchemaFile::Policy } => config::schema(),
     };
@@ -111,6 +116,8 @@ fn style(choice: ColorChoice) -> Style {
         ColorChoice::Auto => io::stdout().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb"),
     };
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let terminal = || terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+    // Behind a pipe the report is still read on the terminal that standard error shows.
+    let of = |size: Option<(terminal_size::Width, terminal_size::Height)>| size.map(|(width, _)| usize::from(width.0));
+    let terminal = || of(terminal_size::terminal_size_of(io::stdout())).or_else(|| of(terminal_size::terminal_size_of(io::stderr())));
     Style { color, width: std::cmp::Ord::clamp(columns.or_else(terminal).unwrap_or(100), 40, 110) }
 }

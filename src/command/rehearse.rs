@@ -11,10 +11,9 @@ use crate::error::{Error, ExitCode, ReportError};
 use crate::rehearse::{self, Lock, Options, Outcome, Progress, Ran, RehearseError, Stop, UnitOutcome, Verdict};
 use crate::report::Style;
 use crate::report::escape::one_line;
-use crate::rule;
 
 pub fn run(args: &RehearseArgs, style: Style) -> Result<ExitCode, Error> {
-    let (change, settings) = check::open(&args.range, &rule::load::builtin()?)?;
+    let (change, settings, _) = check::open(&args.range)?;
     let inspection = crate::gather(change, settings)?;
     let options = Options {
         bin_dir: args.bin_dir.clone(),

@@ -75,7 +75,7 @@ fn at_decision(inspection: &Inspection, rule: &Rule, flag: &Flag, message: Strin
         let old = inspection.sources.snippet(flag.decided_at);
         found.remedy = format!("{} Replace `{old}` by `{off}`.", found.remedy.trim_end());
         let edits = vec![Edit::Replace { place: flag.decided_at, with: off.clone() }];
-        found.fix = Some(Fix { title: format!("serve off: replace `{old}` by `{off}`"), safe: false, edits });
+        found.fix = Some(Fix { title: format!("serve off: replace `{old}` by `{off}`"), safe: true, edits });
     }
     found
 }

@@ -24,10 +24,6 @@ fn pairs(inspection: &Inspection) -> impl Iterator<Item = (&Unit, &Unit)> {
     })
 }
 
-fn find<'a>(unit: &'a Unit, migration: &Migration) -> Option<&'a Migration> {
-    unit.migrations.iter().find(|known| known.id == migration.id && known.repeatable == migration.repeatable)
-}
-
 fn report(inspection: &Inspection, rule: &Rule, migration: &Migration, message: String) -> Finding {
     let file = migration.up.source;
     let path = inspection.sources.path(file).to_owned();
@@ -48,7 +44,7 @@ fn meaning(inspection: &Inspection, migration: &Migration) -> Vec<String> {
 pub fn edited(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     for (base, head) in pairs(inspection) {
         for migration in head.migrations.iter().filter(|migration| !migration.repeatable) {
-            let Some(old) = find(base, migration) else { continue };
+            let Some(old) = base.counterpart(migration, head) else { continue };
             let same_text = script_text(&old.up, &inspection.sources) == script_text(&migration.up, &inspection.sources);
             if same_text || meaning(inspection, old) == meaning(inspection, migration) {
                 continue;
@@ -65,13 +61,19 @@ pub fn edited(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
 pub fn deleted(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     for (base, head) in pairs(inspection) {
         // Squashing replaces the whole beginning of the history: one finding tells it.
-        let gone: Vec<&Migration> = base.migrations.iter().filter(|old| find(head, old).is_none()).collect();
+        let gone: Vec<&Migration> = base.migrations.iter().filter(|old| head.counterpart(old, base).is_none()).collect();
         let Some(first) = gone.first() else { continue };
         let more = if gone.len() > 1 { format!(" and {} more", gone.len() - 1) } else { String::new() };
-        let message = format!(
-            "Migration {}{more} was merged before and is gone here: databases that have applied it know a version the repository does not have.",
-            first.id
-        );
+        let message = match renamed(inspection, first, base, head) {
+            Some(new) => format!(
+                "Migration {}{more} was merged before and is called {} here: databases that have applied it run it a second time, or stop because the version they know is gone.",
+                first.id, new.id
+            ),
+            None => format!(
+                "Migration {}{more} was merged before and is gone here: databases that have applied it know a version the repository does not have.",
+                first.id
+            ),
+        };
         let mut found = at(rule, Subject::of(SubjectKind::Migration, first.id.clone()), message, &[("migration", first.id.clone())]);
         found.path = first.path.clone();
         found.effects = [EffectKind::AbortsRollout].into();
@@ -79,23 +81,42 @@ pub fn deleted(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     }
 }
 
-/// A new migration that sorts before one that is merged.
+/// The new migration that says the same as one that is gone.
+fn renamed<'a>(inspection: &Inspection, gone: &Migration, base: &Unit, head: &'a Unit) -> Option<&'a Migration> {
+    let words = meaning(inspection, gone);
+    let new = |migration: &&Migration| base.counterpart(migration, head).is_none();
+    head.migrations.iter().filter(new).find(|migration| !words.is_empty() && meaning(inspection, migration) == words)
+}
+
+/// A new migration that sorts before one that is merged, or merged ones that changed places.
 pub fn out_of_order(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     for (base, head) in pairs(inspection) {
-        // These runners keep their own order, in a journal or a plan.
-        if matches!(head.framework, Framework::Drizzle | Framework::Sqitch | Framework::Liquibase) {
+        // Liquibase runs whatever has not run, wherever it stands.
+        if head.framework == Framework::Liquibase {
             continue;
         }
-        let Some(last) = head.migrations.iter().rposition(|migration| !migration.repeatable && find(base, migration).is_some()) else {
-            continue;
-        };
-        for migration in head.migrations[..last].iter().filter(|migration| !migration.repeatable && find(base, migration).is_none()) {
-            let after = &head.migrations[last];
+        let merged: Vec<(&Migration, &Migration)> = head
+            .migrations
+            .iter()
+            .filter(|migration| !migration.repeatable)
+            .filter_map(|migration| Some((base.counterpart(migration, head)?, migration)))
+            .collect();
+        let Some((_, last)) = merged.last() else { continue };
+        let new = head.migrations.iter().take_while(|migration| !std::ptr::eq(*migration, *last)).filter(|migration| !migration.repeatable);
+        for migration in new.filter(|migration| base.counterpart(migration, head).is_none()) {
             let message = format!(
                 "Migration {} is new and sorts before {}, which is merged. Runners that go by the highest version applied skip it, others run it out of order.",
-                migration.id, after.id
+                migration.id, last.id
             );
             out.push(report(inspection, rule, migration, message));
+        }
+        let place = |old: &Migration| base.migrations.iter().position(|known| std::ptr::eq(known, old));
+        for pair in merged.windows(2).filter(|pair| place(pair[0].0) > place(pair[1].0)) {
+            let message = format!(
+                "Migration {} now comes before {}, which it followed when both were merged: existing databases ran them the other way round, new ones get another schema or stop.",
+                pair[0].1.id, pair[1].1.id
+            );
+            out.push(report(inspection, rule, pair[0].1, message));
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::step::{StepView, effect_kinds, finding, label, steps};
-use super::{Detector, Inspection};
+use super::{Detector, Inspection, recipe};
 use crate::finding::{EffectKind, Finding};
 use crate::rule::Rule;
 use crate::schema::effect::{Lock, LockMode, Subject, Work};
@@ -32,7 +32,7 @@ pub const DETECTORS: &[(&str, Detector)] = &[
 ];
 
 /// What a lock keeps others from doing, in words.
-fn who_waits(mode: LockMode, relation: &QName) -> String {
+pub fn who_waits(mode: LockMode, relation: &QName) -> String {
     if mode.blocks_reads() {
         format!("every query on {} waits", relation.short())
     } else if mode.blocks_writes() {
@@ -56,13 +56,20 @@ fn is_maintenance(view: &StepView) -> bool {
 }
 
 /// Work on an existing relation under a lock that stops its writers or readers.
-fn blocking<'a>(view: &StepView<'a>, work: &'a [Work]) -> Option<(&'a Work, LockMode)> {
+pub fn blocking<'a>(view: &StepView<'a>, work: &'a [Work]) -> Option<(&'a Work, LockMode)> {
     let strong = |work: &&'a Work| !work.new && view.lock_on(&work.relation).is_some_and(LockMode::blocks_writes);
     let work = work.iter().find(strong)?;
     Some((work, view.lock_on(&work.relation)?))
 }
 
-fn report(inspection: &Inspection, rule: &Rule, view: &StepView, relation: &QName, message: String, vars: &[(&str, String)]) -> Finding {
+pub fn report(
+    inspection: &Inspection,
+    rule: &Rule,
+    view: &StepView,
+    relation: &QName,
+    message: String,
+    vars: &[(&str, String)],
+) -> Finding {
     let mut all = vec![("table", relation.short())];
     all.extend(vars.iter().cloned());
     let mut found = finding(inspection, rule, view, Subject::table(relation), message, &all);
@@ -76,8 +83,8 @@ fn report(inspection: &Inspection, rule: &Rule, view: &StepView, relation: &QNam
 }
 
 /// Values for the remedy from the clause itself.
-fn clause_vars(view: &StepView) -> Vec<(&'static str, String)> {
-    let mut vars = Vec::new();
+fn clause_vars(inspection: &Inspection, view: &StepView) -> Vec<(&'static str, String)> {
+    let mut vars = vec![("recipe", recipe::text(inspection, view))];
     if let Some(action) = action(view) {
         match action {
             TableAction::AddColumn { column, .. } => {
@@ -119,11 +126,8 @@ pub fn index_not_concurrent(inspection: &Inspection, rule: &Rule, out: &mut Vec<
             work.relation.short(),
             who_waits(mode, &work.relation)
         );
-        let columns: Vec<&str> = create.columns.iter().map(|column| column.as_str()).collect();
-        let name =
-            create.name.as_ref().map_or_else(|| format!("{}_{}_idx", create.table.name, columns.join("_")), |name| name.text.clone());
-        let unique = if create.unique { "UNIQUE " } else { "" };
-        let vars = [("index", name), ("columns", columns.join(", ")), ("unique", unique.to_owned()), ("opt_out", opt_out(&view))];
+        let index = create.name.as_ref().map_or_else(|| "…".to_owned(), |name| crate::schema::name::quoted(name.as_str()));
+        let vars = [("index", index), ("recipe", recipe::text(inspection, &view)), ("opt_out", opt_out(&view))];
         out.push(report(inspection, rule, &view, &work.relation, message, &vars));
     }
 }
@@ -172,7 +176,7 @@ pub fn table_rewrite(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
             work.because,
             who_waits(mode, &work.relation)
         );
-        out.push(report(inspection, rule, &view, &work.relation, message, &clause_vars(&view)));
+        out.push(report(inspection, rule, &view, &work.relation, message, &clause_vars(inspection, &view)));
     }
 }
 
@@ -191,7 +195,7 @@ pub fn table_scan(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) 
             work.because,
             who_waits(mode, &work.relation)
         );
-        out.push(report(inspection, rule, &view, &work.relation, message, &clause_vars(&view)));
+        out.push(report(inspection, rule, &view, &work.relation, message, &clause_vars(inspection, &view)));
     }
 }
 
@@ -212,11 +216,11 @@ pub fn constraint_builds_index(inspection: &Inspection, rule: &Rule, out: &mut V
             work.relation.short(),
             who_waits(mode, &work.relation)
         );
-        out.push(report(inspection, rule, &view, &work.relation, message, &clause_vars(&view)));
+        out.push(report(inspection, rule, &view, &work.relation, message, &clause_vars(inspection, &view)));
     }
 }
 
-fn capital(text: &str) -> String {
+pub fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }
@@ -292,14 +296,21 @@ pub fn validate_in_same_transaction(inspection: &Inspection, rule: &Rule, out: &
         let Some(work) = view.effect().scans.iter().find(|work| !work.new) else { continue };
         let adds = |earlier: &&StepView| match (earlier.kind(), action(earlier)) {
             (SchemaOp::AlterTable(old), Some(TableAction::AddConstraint { constraint })) => {
-                old.table == alter.table && constraint.name.as_ref() == Some(name) && earlier.same_transaction(view)
+                old.table == alter.table && constraint.name.as_ref() == Some(name)
             }
             _ => false,
         };
-        let Some(added) = views[..at].iter().find(adds) else { continue };
+        let before = || views[..at].iter().filter(|earlier| earlier.same_transaction(view));
+        let strong = |earlier: &&StepView| earlier.lock_on(&work.relation).is_some_and(LockMode::blocks_writes);
+        let Some(added) = before().find(adds).or_else(|| before().find(strong)) else { continue };
         let mode = added.lock_on(&work.relation).unwrap_or(LockMode::AccessExclusive);
+        let what = if adds(&added) {
+            format!("{name} is added NOT VALID and validated")
+        } else {
+            format!("{name} is validated behind another change")
+        };
         let message = format!(
-            "{name} is added NOT VALID and validated in one transaction: the {} lock of the first statement is held while the second reads {} from end to end.",
+            "{what} in one transaction: the {} lock of the first statement is held while the second reads {} from end to end.",
             mode.as_str(),
             work.relation.short()
         );
@@ -315,7 +326,10 @@ pub fn backfill_under_lock(inspection: &Inspection, rule: &Rule, out: &mut Vec<F
     let views = steps(inspection);
     let mut reported = BTreeSet::new();
     for (at, view) in views.iter().enumerate() {
-        let Some(write) = view.effect().writes_rows.as_ref().filter(|write| write.whole_table && !write.new) else { continue };
+        let Some(write) = view.effect().writes_rows.as_ref().filter(|write| write.whole_table && (!write.new || reads_existing(view)))
+        else {
+            continue;
+        };
         let held = views[..at].iter().filter(|earlier| earlier.same_transaction(view)).find_map(|earlier| {
             let lock = earlier.effect().locks.iter().find(|lock| !lock.new && lock.mode == LockMode::AccessExclusive)?;
             Some((earlier, lock))
@@ -336,6 +350,11 @@ pub fn backfill_under_lock(inspection: &Inspection, rule: &Rule, out: &mut Vec<F
         found.labels.push(label(earlier, format!("{} is taken here", lock.mode.as_str())));
         out.push(found);
     }
+}
+
+/// `INSERT … SELECT` into a new table takes as long as what it reads.
+fn reads_existing(view: &StepView) -> bool {
+    view.effect().locks.iter().any(|lock| !lock.new && lock.mode == LockMode::AccessShare)
 }
 
 /// `LOCK TABLE` in a mode that stops writers.
@@ -439,15 +458,32 @@ pub fn several_tables(inspection: &Inspection, rule: &Rule, out: &mut Vec<Findin
     }
 }
 
-/// A new table's foreign key stops writes to the table it references for a moment.
+/// A foreign key that comes or goes locks the other table too.
 pub fn foreign_key_locks_parent(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     for view in steps(inspection) {
-        let SchemaOp::CreateTable(create) = view.kind() else { continue };
-        let Some(lock) = view.effect().locks.iter().find(|lock| !lock.new && lock.mode == LockMode::ShareRowExclusive) else { continue };
+        let own = match view.kind() {
+            SchemaOp::CreateTable(create) => &create.table,
+            SchemaOp::DropTable { table, .. } => table,
+            SchemaOp::AlterTable(alter) => match &alter.action {
+                TableAction::AddColumn { .. }
+                | TableAction::DropColumn { .. }
+                | TableAction::AddConstraint { .. }
+                | TableAction::DropConstraint { .. } => &alter.table,
+                _ => continue,
+            },
+            _ => continue,
+        };
+        let key = view.step.before.resolve(own);
+        let other = |lock: &&Lock| {
+            let parent = lock.because.as_ref().is_some_and(|because| because.contains("foreign key"));
+            parent && !lock.new && lock.mode.blocks_writes() && lock.relation != key
+        };
+        let Some(lock) = view.effect().locks.iter().find(other) else { continue };
         let message = format!(
-            "The foreign key of the new table {} takes SHARE ROW EXCLUSIVE on {}: {} until the transaction commits.",
-            create.table,
+            "This takes {} on {} too ({}): {} until the transaction commits.",
+            lock.mode.as_str(),
             lock.relation.short(),
+            lock.because.as_deref().unwrap_or_default(),
             who_waits(lock.mode, &lock.relation)
         );
         out.push(report(inspection, rule, &view, &lock.relation, message, &[]));

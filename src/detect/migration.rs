@@ -5,10 +5,12 @@ use super::step::{StepView, finding, headline, label, steps};
 use super::{Detector, Inspection};
 use crate::finding::{EffectKind, Finding, Subject, SubjectKind};
 use crate::read::migration::Wrapping;
+use crate::read::migration::sql::is_own_routine;
 use crate::rule::Rule;
 use crate::schema::TransactionKind;
 use crate::schema::effect::Certainty;
-use crate::schema::op::{OpaqueReason, SchemaOp, TableAction, TransactionOp, TypeAction};
+use crate::schema::name::RelName;
+use crate::schema::op::{OpaqueReason, SchemaOp, TransactionOp, TypeAction};
 
 /// Detectors by the name a rule file gives.
 pub const DETECTORS: &[(&str, Detector)] = &[
@@ -20,7 +22,8 @@ pub const DETECTORS: &[(&str, Detector)] = &[
     ("migration.dynamic_sql", dynamic_sql),
     ("migration.nested_transaction", nested_transaction),
     ("migration.enum_value_used_early", enum_value_used_early),
-    ("migration.collapsed_phases", collapsed_phases),
+    ("migration.exists_already", exists_already),
+    ("migration.unknown_routine_called", unknown_routine_called),
 ];
 
 fn statement(view: &StepView, inspection: &Inspection) -> Subject {
@@ -57,6 +60,15 @@ pub fn concurrently_in_transaction(inspection: &Inspection, rule: &Rule, out: &m
 pub fn invalid_index_kept(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     for view in steps(inspection) {
         let SchemaOp::CreateIndex(create) = view.kind() else { continue };
+        if create.concurrently && create.name.is_none() && !view.effect().locks.iter().all(|lock| lock.new) {
+            let message = format!(
+                "The index has no name of its own: if building it fails, an invalid one stays behind on {}, and the next run builds a second beside it.",
+                create.table
+            );
+            let subject = Subject { kind: SubjectKind::Index, table: Some(create.table.to_string()), name: create.table.to_string() };
+            let vars = [("index", "index_name".to_owned()), ("table", create.table.to_string())];
+            out.push(finding(inspection, rule, &view, subject, message, &vars));
+        }
         let Some(name) = create.name.as_ref().filter(|_| create.concurrently && create.if_not_exists) else { continue };
         if drops_it_first(&view, name.as_str()) {
             continue;
@@ -94,6 +106,7 @@ pub fn unbatched_backfill(inspection: &Inspection, rule: &Rule, out: &mut Vec<Fi
             SchemaOp::Update(_) => "UPDATE",
             SchemaOp::Delete(_) => "DELETE",
             SchemaOp::Merge { .. } => "MERGE",
+            SchemaOp::Select { .. } | SchemaOp::Call { .. } => "call of this routine",
             _ => continue,
         };
         let Some(write) = view.effect().writes_rows.as_ref().filter(|write| write.whole_table && !write.new) else { continue };
@@ -113,6 +126,12 @@ pub fn unreadable_statement(inspection: &Inspection, rule: &Rule, out: &mut Vec<
 
 pub fn dynamic_sql(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     opaque(inspection, rule, out, |reason| matches!(reason, OpaqueReason::Dynamic));
+    for view in steps(inspection) {
+        let Some(hidden) = view.effect().hidden.first() else { continue };
+        let message =
+            format!("The routine that is called here runs what cannot be read: {hidden}. What it does to production was not judged.");
+        out.push(finding(inspection, rule, &view, statement(&view, inspection), message, &[]));
+    }
 }
 
 fn opaque(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>, wanted: impl Fn(OpaqueReason) -> bool) {
@@ -149,6 +168,27 @@ pub fn nested_transaction(inspection: &Inspection, rule: &Rule, out: &mut Vec<Fi
         };
         out.push(finding(inspection, rule, &view, statement(&view, inspection), message.to_owned(), &[]));
     }
+    unclosed(inspection, rule, out);
+}
+
+/// BEGIN without a COMMIT where the runner opens no transaction: the connection's end rolls everything back.
+fn unclosed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let views = steps(inspection);
+    for (at, view) in views.iter().enumerate() {
+        let wrapped = matches!(view.migration.up.transaction, Wrapping::Transaction | Wrapping::AllPending);
+        let begins = matches!(view.kind(), SchemaOp::Transaction(TransactionOp::Begin)) && view.step.op.len() == 1;
+        let of_script = |later: &&StepView| later.timeline.unit == view.timeline.unit && later.step.migration == view.step.migration;
+        let ends = |later: &StepView| {
+            matches!(
+                later.kind(),
+                SchemaOp::Transaction(TransactionOp::Commit { .. } | TransactionOp::Rollback { .. } | TransactionOp::Begin)
+            )
+        };
+        if begins && !wrapped && !views[at + 1..].iter().filter(of_script).any(ends) {
+            let message = "No COMMIT follows this BEGIN: when the connection ends, PostgreSQL takes back everything after it.".to_owned();
+            out.push(finding(inspection, rule, view, statement(view, inspection), message, &[]));
+        }
+    }
 }
 
 /// The first COMMIT or ROLLBACK of the script: the one that ends the runner's transaction.
@@ -170,7 +210,7 @@ pub fn enum_value_used_early(inspection: &Inspection, rule: &Rule, out: &mut Vec
         let quoted = format!("'{value}'");
         let uses = |later: &&StepView| {
             let adds = matches!(later.kind(), SchemaOp::AlterType { .. } | SchemaOp::CreateType { .. });
-            let names_it = || later.op_text(inspection).contains(&quoted);
+            let names_it = || later.op_statement_text(inspection).contains(&quoted);
             later.same_transaction(view) && later.step.statement != view.step.statement && !adds && names_it()
         };
         let Some(used) = views[at + 1..].iter().find(uses) else { continue };
@@ -185,38 +225,43 @@ pub fn enum_value_used_early(inspection: &Inspection, rule: &Rule, out: &mut Vec
     }
 }
 
-impl<'a> StepView<'a> {
-    /// The text of the whole statement.
-    fn op_text(&self, inspection: &'a Inspection) -> &'a str {
-        self.statement.span.text(inspection.sources.text(self.file))
+/// `CREATE TABLE IF NOT EXISTS` over a table that is there with other columns: it does nothing, and new databases differ.
+pub fn exists_already(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    for view in steps(inspection) {
+        let SchemaOp::CreateTable(create) = view.kind() else { continue };
+        let key = view.step.before.resolve(&create.table);
+        let Some(table) = view.step.before.table(&key).filter(|table| create.if_not_exists && !table.open) else { continue };
+        let plain = create.like.is_empty() && create.inherits.is_empty() && create.partition_of.is_none() && create.as_query.is_none();
+        let missing: Vec<&str> =
+            create.columns.iter().map(|column| column.name.as_str()).filter(|name| table.column(name).is_none()).collect();
+        if !plain || missing.is_empty() {
+            continue;
+        }
+        let message = format!(
+            "{} exists already, so IF NOT EXISTS makes this statement do nothing: {} {} not added.",
+            key.short(),
+            missing.join(", "),
+            if missing.len() == 1 { "is" } else { "are" }
+        );
+        let vars = [("table", key.short()), ("column", missing[0].to_owned())];
+        out.push(finding(inspection, rule, &view, Subject::table(&key), message, &vars));
     }
 }
 
-/// A column added, filled and required, or added and dropped, in one rollout: phases that need a rollout each.
-pub fn collapsed_phases(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
-    let views = steps(inspection);
-    for (at, view) in views.iter().enumerate() {
-        let SchemaOp::AlterTable(alter) = view.kind() else { continue };
-        let TableAction::SetNotNull { column } = &alter.action else { continue };
-        if view.effect().breaks_writers.iter().all(|broken| broken.certainty != Certainty::Always) {
-            continue;
-        }
-        let adds = |earlier: &&StepView| match earlier.kind() {
-            SchemaOp::AlterTable(old) => {
-                old.table == alter.table && matches!(&old.action, TableAction::AddColumn { column: added, .. } if added.name == *column)
-            }
-            _ => false,
+/// CALL, or a SELECT that reads no table, of a routine that is neither PostgreSQL's own nor in the history.
+pub fn unknown_routine_called(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    for view in steps(inspection) {
+        let called: &[RelName] = match view.kind() {
+            SchemaOp::Select { query, .. } if query.relations.is_empty() => &query.functions,
+            SchemaOp::Call { routine } => std::slice::from_ref(routine),
+            _ => continue,
         };
-        let Some(added) = views[..at].iter().find(adds) else { continue };
-        let message = format!(
-            "Column {column} of {} is added and made required in one rollout. The deployed code does not know the column, so each of its INSERTs fails from here on.",
-            alter.table
-        );
-        let subject = Subject { kind: SubjectKind::Column, table: Some(alter.table.to_string()), name: column.text.clone() };
-        let vars = [("table", alter.table.to_string()), ("column", column.text.clone())];
-        let mut found = finding(inspection, rule, view, subject, message, &vars);
-        found.effects = [EffectKind::BreaksOldWriters].into();
-        found.labels.push(label(added, "added here, in the same rollout"));
-        out.push(found);
+        let before = &view.step.before;
+        let unknown = |name: &&RelName| is_own_routine(name) && before.routines.get(&before.resolve(name)).is_none();
+        let Some(name) = called.iter().find(unknown) else { continue };
+        let message =
+            format!("{name} is called here, and the migration history does not define it. What it does to production was not judged.");
+        let subject = Subject::of(SubjectKind::Routine, name.to_string());
+        out.push(finding(inspection, rule, &view, subject, message, &[("name", name.to_string())]));
     }
 }

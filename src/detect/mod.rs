@@ -4,22 +4,34 @@ pub mod evidence;
 pub mod flag;
 mod flag_code;
 mod history;
+mod index;
 mod lock;
 mod migration;
 pub mod old_code;
+mod phases;
+pub mod pipeline;
+mod recipe;
+pub mod redflag;
 pub mod release;
+mod renames;
 pub mod rollback;
+pub mod rollout;
 mod schema;
+mod sought;
 pub mod step;
+mod stored_code;
+pub mod team;
 
 use crate::change::ChangeSet;
 use crate::finding::Finding;
 use crate::flag::FlagFacts;
 use crate::read::Unread;
+use crate::read::added::Added;
 use crate::read::evidence::Evidence;
 use crate::read::migration::Unit;
 use crate::read::release::Release;
 use crate::read::rollback::Rollback;
+use crate::rollout::RolloutFacts;
 use crate::rule::Rule;
 use crate::schema::Timeline;
 use crate::schema::inverse::Inverse;
@@ -41,10 +53,15 @@ pub struct Inspection {
     /// Flag definitions of the change, compared.
     pub flags: FlagFacts,
     pub rollback: Rollback,
+    /// Units that are rolled out, compared with base.
+    pub rollouts: RolloutFacts,
     pub release: Release,
     /// New migrations with a down script, replayed up and down.
     pub inverses: Vec<Inverse>,
     pub evidence: Evidence,
+    pub pipelines: crate::read::pipeline::Both,
+    /// The words the change adds.
+    pub added: Added,
     /// Parts of the change that could not be read.
     pub unread: Vec<Unread>,
     /// Parts of the change that were left out on purpose.
@@ -60,11 +77,16 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     flag_code::DETECTORS,
     schema::DETECTORS,
     lock::DETECTORS,
+    index::DETECTORS,
     migration::DETECTORS,
+    phases::DETECTORS,
     history::DETECTORS,
     rollback::DETECTORS,
+    rollout::DETECTORS,
     evidence::DETECTORS,
+    pipeline::DETECTORS,
     release::DETECTORS,
+    redflag::DETECTORS,
     &[("policy.suppressions", by_verdict)],
 ];
 

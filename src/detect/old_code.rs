@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 
 use super::Inspection;
+use super::sought::{self, Sought};
 use super::step::steps;
+use super::stored_code;
 use crate::change::{Revision, Snapshot};
-use crate::error::{ChangeError, Error, PolicyError};
-use crate::finding::{Evidence, EvidenceKind, Finding, Severity, Subject, SubjectKind};
-use crate::read::migration::Unit;
+use crate::error::{Error, PolicyError};
+use crate::finding::{Evidence, EvidenceKind, Finding, Severity, Subject};
+use crate::read::Facts;
+use crate::report::escape::one_line;
 use crate::schema::Timeline;
-use crate::schema::effect::{Break, Certainty};
 use crate::settings::{POLICY_FILE, Settings};
-use crate::usage::{self, Grade, Interest, Options, Reference, Target, TargetKind, Usage};
+use crate::source::SourceMap;
+use crate::usage::{self, Grade, Interest, Options, Reference, Usage};
 
 /// Places listed under one finding.
 const MAX_LISTED: usize = 8;
@@ -19,81 +22,76 @@ const MAX_LISTED: usize = 8;
 /// What the deployed code was searched for, and what was found.
 #[derive(Debug, Default)]
 pub struct OldCode {
-    ids: BTreeMap<Subject, usize>,
+    ids: BTreeMap<(Subject, Interest), usize>,
     usage: Usage,
     /// Why the code could not settle the question, if it could not.
     blind: Option<String>,
 }
 
-/// Searches the tree at base for everything the rollout drops, renames or requires. Nothing is read when it does none of that.
-pub fn search(base: &Snapshot, revision: &Revision, units: &[Unit], timelines: &[Timeline], settings: &Settings) -> Result<OldCode, Error> {
-    let mut ids: BTreeMap<Subject, usize> = BTreeMap::new();
-    let mut targets = Vec::new();
-    let breaks = timelines.iter().flat_map(|timeline| &timeline.steps).flat_map(|step| {
-        let writers = step.effect.breaks_writers.iter();
-        step.effect
-            .breaks_readers
-            .iter()
-            .map(|broken| (broken, false))
-            .chain(writers.map(|broken| (broken, step.effect.breaks_readers.is_empty())))
-    });
-    for (broken, writers_only) in breaks.filter(|(broken, _)| broken.certainty == Certainty::Always) {
-        if !ids.contains_key(&broken.subject)
-            && let Some(target) = target(targets.len(), broken, writers_only)
-        {
-            ids.insert(broken.subject.clone(), target.id);
-            targets.push(target);
-        }
+impl OldCode {
+    /// Where the deployed code uses what the rollout takes away.
+    pub fn references(&self) -> &[Reference] {
+        &self.usage.references
     }
+}
+
+/// Searches the tree at base for everything the rollout drops, renames or requires. Nothing is read when it does none of that.
+pub fn search(
+    base: &Snapshot,
+    revision: &Revision,
+    facts: &Facts,
+    timelines: &[Timeline],
+    settings: &Settings,
+    sources: &SourceMap,
+) -> Result<OldCode, Error> {
+    let Sought { ids, targets } = sought::collect(facts, timelines);
     if targets.is_empty() {
         return Ok(OldCode::default());
     }
-    let roots: Vec<String> = units.iter().map(|unit| unit.root.clone()).collect();
+    let roots: Vec<String> = facts.base_units.iter().map(|unit| unit.root.clone()).collect();
     let options = Options::new(&settings.policy.usage.exclude, &roots).map_err(|problem| PolicyError {
         path: POLICY_FILE.to_owned(),
         position: None,
         message: format!("usage.exclude: {problem}"),
         help: None,
     })?;
-    let usage = usage::search(base, &targets, &options).map_err(|error: ChangeError| error)?;
+    let mut usage = usage::search(base, &targets, &options)?;
+    stored_code::add(&mut usage, &targets, timelines, facts, sources);
     let blind = blind(revision, &usage, settings);
     Ok(OldCode { ids, usage, blind })
-}
-
-fn target(id: usize, broken: &Break, writers_only: bool) -> Option<Target> {
-    let bare = |name: &str| name.rsplit('.').next().unwrap_or(name).to_owned();
-    let subject = &broken.subject;
-    let kind = match subject.kind {
-        SubjectKind::Column => TargetKind::Column,
-        SubjectKind::Table => TargetKind::Table,
-        SubjectKind::EnumValue => TargetKind::EnumValue,
-        SubjectKind::View => TargetKind::View,
-        SubjectKind::Routine | SubjectKind::Type => TargetKind::Routine,
-        _ => return None,
-    };
-    let interest = if writers_only && kind == TargetKind::Column { Interest::WritersOmitting } else { Interest::AnyReference };
-    let name = if kind == TargetKind::EnumValue { subject.name.clone() } else { bare(&subject.name) };
-    Some(Target { id, kind, table: subject.table.as_deref().map(bare), name, interest })
 }
 
 /// Why a search that finds nothing proves nothing.
 fn blind(revision: &Revision, usage: &Usage, settings: &Settings) -> Option<String> {
     if !settings.policy.usage.other_services.is_empty() {
-        return Some(format!("{} use the same database (holdshort.yaml)", settings.policy.usage.other_services.join(", ")));
+        let services = &settings.policy.usage.other_services;
+        let verb = if services.len() == 1 { "uses" } else { "use" };
+        return Some(format!("{} {verb} the same database ({POLICY_FILE})", services.join(", ")));
     }
     if *revision == Revision::Empty {
         return Some("there is no deployed revision to search".to_owned());
     }
-    const NOT_CODE: [&str; 4] = ["SQL", "XML", "Shell", "template"];
-    let code = usage.searched.languages.iter().any(|(language, files)| *files > 0 && !NOT_CODE.contains(language));
-    (!code).then(|| "this repository has no code that could be searched; whoever uses the database is elsewhere".to_owned())
+    if let [first, rest @ ..] = usage.searched.unread.as_slice() {
+        let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+        let path = one_line(&first.path);
+        return Some(format!(
+            "{path}{more} could not be read ({}); name what does not use the database under `usage: exclude:` in {POLICY_FILE}",
+            first.reason
+        ));
+    }
+    (!usage.searched.has_code())
+        .then(|| "this repository has no code that could be searched; whoever uses the database is elsewhere".to_owned())
 }
 
 impl OldCode {
-    /// Settles a drop or rename by what the deployed code shows: references block, a search without any is a note.
+    fn found(&self, subject: &Subject, interest: Interest) -> Option<(usize, Vec<&Reference>)> {
+        let id = *self.ids.get(&(subject.clone(), interest))?;
+        Some((id, self.usage.references.iter().filter(|reference| reference.target == id).collect()))
+    }
+
+    /// Settles a drop, rename or change of type by what the deployed code shows: references keep it, a search without any makes it a note.
     pub fn settle(&self, finding: &mut Finding) {
-        let Some(id) = self.ids.get(&finding.subject) else { return };
-        let found: Vec<&Reference> = self.usage.references.iter().filter(|reference| reference.target == *id).collect();
+        let Some((id, found)) = self.found(&finding.subject, Interest::AnyReference) else { return };
         let strong: Vec<&Reference> = found.iter().copied().filter(|reference| reference.grade >= Grade::Likely).collect();
         if strong.is_empty() {
             match &self.blind {
@@ -102,10 +100,25 @@ impl OldCode {
             }
             return;
         }
-        let counts = self.usage.counts.get(id).copied().unwrap_or_default();
+        let counts = self.usage.counts.get(&id).copied().unwrap_or_default();
         let more = (counts.certain + counts.likely).max(strong.len());
         finding.message.push_str(&format!(" The deployed code uses it in {more} {}.", if more == 1 { "place" } else { "places" }));
-        finding.evidence.extend(strong.iter().take(MAX_LISTED).map(|reference| evidence(reference)));
+        list(finding, &strong);
+    }
+
+    /// Lists the deployed code's writers of a column that became required, and says whether one leaves it out.
+    pub fn settle_writers(&self, finding: &mut Finding, column: &Subject) -> bool {
+        let Some((_, found)) = self.found(column, Interest::WritersOmitting) else { return false };
+        let (omit, fill): (Vec<&Reference>, Vec<&Reference>) = found.into_iter().partition(|reference| reference.grade >= Grade::Likely);
+        if !omit.is_empty() {
+            finding.message.push_str(&format!(" The deployed code leaves it out in {}.", places(omit.len())));
+            list(finding, &omit);
+        } else if !fill.is_empty() {
+            let message = format!(" The writers that were found name it, in {}; look whether they can store NULL.", places(fill.len()));
+            finding.message.push_str(&message);
+            list(finding, &fill);
+        }
+        !omit.is_empty()
     }
 
     fn unused(&self, finding: &mut Finding, possible: &[&Reference]) {
@@ -113,15 +126,34 @@ impl OldCode {
         let searched = &self.usage.searched;
         let languages: Vec<&str> = searched.languages.keys().copied().collect();
         finding.message.push_str(&format!(
-            " Nothing in the deployed code refers to it: {} files were searched ({}).",
-            searched.files,
+            " Nothing in the deployed code refers to it: {} searched ({}).",
+            if searched.files == 1 { "one file was".to_owned() } else { format!("{} files were", searched.files) },
             languages.join(", ")
         ));
         if !possible.is_empty() {
             finding.message.push_str(" The bare word does occur; look at these places.");
-            finding.evidence.extend(possible.iter().take(MAX_LISTED).map(|reference| evidence(reference)));
+            list(finding, possible);
         }
     }
+}
+
+fn places(count: usize) -> String {
+    if count == 1 { "one place".to_owned() } else { format!("{count} places") }
+}
+
+/// The strongest places, first one of each file.
+fn list(finding: &mut Finding, references: &[&Reference]) {
+    let mut shown: Vec<&Reference> = Vec::new();
+    for again in [false, true] {
+        for reference in references {
+            let known = shown.iter().any(|other| other.path == reference.path);
+            let listed = shown.iter().any(|other| std::ptr::eq(*other, *reference));
+            if shown.len() < MAX_LISTED && known == again && !listed {
+                shown.push(reference);
+            }
+        }
+    }
+    finding.evidence.extend(shown.into_iter().map(evidence));
 }
 
 fn evidence(reference: &Reference) -> Evidence {
@@ -134,22 +166,22 @@ fn evidence(reference: &Reference) -> Evidence {
 }
 
 /// Findings whose severity the deployed code settles.
-pub const SETTLED: [&str; 7] = [
+pub const SETTLED: [&str; 8] = [
     "schema/drop-column",
     "schema/drop-table",
     "schema/rename-column",
+    "schema/column-type-changed",
     "schema/enum-value-renamed",
     "schema/view-dropped",
     "schema/routine-dropped",
     "schema/type-changed",
 ];
 
-/// New required columns block in any case; the deployed code's INSERTs are listed as evidence.
+/// New required columns block in any case; the deployed code's writers are listed as evidence.
 pub fn list_writers(inspection: &Inspection, finding: &mut Finding) {
-    let Some(id) = inspection.old_code.ids.get(&finding.subject) else { return };
-    let references =
-        inspection.old_code.usage.references.iter().filter(|reference| reference.target == *id && reference.grade >= Grade::Likely);
-    finding.evidence.extend(references.take(MAX_LISTED).map(evidence));
+    let Some((_, found)) = inspection.old_code.found(&finding.subject, Interest::WritersOmitting) else { return };
+    let omit: Vec<&Reference> = found.into_iter().filter(|reference| reference.grade >= Grade::Likely).collect();
+    list(finding, &omit);
 }
 
 /// A renamed table that stays readable under its old name, through a view made in the same transaction.

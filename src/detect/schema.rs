@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use super::sought::required_by_check;
 use super::step::{StepView, finding, label, steps};
-use super::{Detector, Inspection};
+use super::{Detector, Inspection, recipe};
 use crate::finding::{EffectKind, Finding, Severity};
 use crate::rule::Rule;
 use crate::schema::effect::{Break, Certainty, Subject};
+use crate::schema::name::{Name, quoted};
 use crate::schema::op::{ConstraintKind, RoutineName, SchemaOp, TableAction};
 
 /// Detectors by the name a rule file gives.
@@ -36,6 +38,9 @@ pub const DETECTORS: &[(&str, Detector)] = &[
     ("schema.published_without_key", published_without_key),
     ("schema.data_lost", data_lost),
     ("schema.dropped_and_readded", dropped_and_readded),
+    ("schema.default_changed", default_changed),
+    ("schema.not_null_dropped", not_null_dropped),
+    ("schema.constraint_renamed", constraint_renamed),
 ];
 
 /// The ALTER TABLE action of a step.
@@ -52,8 +57,9 @@ fn broken(inspection: &Inspection, rule: &Rule, view: &StepView) -> Option<Findi
     let readers = effect.breaks_readers.iter();
     let first = readers.chain(&effect.breaks_writers).max_by_key(|found| found.certainty == Certainty::Always)?;
     let mut vars = vars_of(&first.subject);
+    vars.push(("recipe", recipe::text(inspection, view)));
     if let SchemaOp::AlterTable(alter) = view.kind() {
-        vars.push(("table", alter.table.to_string()));
+        vars.push(("table", recipe::relation(&alter.table)));
         match &alter.action {
             TableAction::RenameColumn { to, .. } | TableAction::RenameTable { to } => vars.push(("new", to.to_string())),
             TableAction::AlterColumnType { ty, .. } => vars.push(("type", ty.to_string())),
@@ -96,8 +102,8 @@ fn kinds(effect: &crate::schema::effect::Effect) -> BTreeSet<EffectKind> {
 /// Values for a remedy's placeholders, from what a finding is about.
 fn vars_of(subject: &Subject) -> Vec<(&'static str, String)> {
     use crate::schema::effect::SubjectKind;
-    let short = |name: &str| name.strip_prefix("public.").unwrap_or(name).to_owned();
-    let name = short(&subject.name);
+    let short = |name: &str| name.strip_prefix("public.").unwrap_or(name).split('.').map(quoted).collect::<Vec<_>>().join(".");
+    let plain = |name: &str| name.strip_prefix("public.").unwrap_or(name).to_owned();
     let key = match subject.kind {
         SubjectKind::Column => "column",
         SubjectKind::Table => "table",
@@ -107,6 +113,7 @@ fn vars_of(subject: &Subject) -> Vec<(&'static str, String)> {
         SubjectKind::EnumValue => "value",
         _ => "name",
     };
+    let name = if matches!(key, "value" | "name") { plain(&subject.name) } else { short(&subject.name) };
     let mut vars = vec![(key, name)];
     if let Some(table) = &subject.table {
         let key = if subject.kind == SubjectKind::EnumValue { "type" } else { "table" };
@@ -165,22 +172,57 @@ pub fn new_column_required(inspection: &Inspection, rule: &Rule, out: &mut Vec<F
 }
 
 pub fn default_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
-    each_by_certainty(inspection, rule, out, |view| {
-        matches!(action(view), Some(TableAction::DropDefault { .. } | TableAction::DropIdentity { .. }))
+    let first = out.len();
+    let views = steps(inspection);
+    // A change of type drops the default and sets it again: nobody sees what is between.
+    let given_again = |view: &StepView, gone: &Name| {
+        views.iter().any(|later| match action(later) {
+            Some(TableAction::SetDefault { column, default }) => {
+                column == gone
+                    && !default.is_null
+                    && later.same_transaction(view)
+                    && later.step.statement > view.step.statement
+                    && same_table(view, later)
+            }
+            _ => false,
+        })
+    };
+    each_by_certainty(inspection, rule, out, |view| match action(view) {
+        Some(TableAction::DropDefault { column }) => !given_again(view, column),
+        Some(TableAction::DropIdentity { .. }) => true,
+        _ => false,
     });
+    for found in &mut out[first..] {
+        let column = found.subject.clone();
+        inspection.old_code.settle_writers(found, &column);
+    }
+}
+
+fn same_table(one: &StepView, other: &StepView) -> bool {
+    match (one.kind(), other.kind()) {
+        (SchemaOp::AlterTable(one), SchemaOp::AlterTable(other)) => one.table == other.table,
+        _ => false,
+    }
 }
 
 pub fn not_null_added(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let first = out.len();
     each_by_certainty(inspection, rule, out, |view| match action(view) {
         // A column of this very rollout is `migration/collapsed-phases`.
         Some(TableAction::SetNotNull { .. }) => view.effect().breaks_writers.iter().all(|found| found.certainty == Certainty::Sometimes),
         Some(TableAction::AddConstraint { constraint }) => matches!(constraint.kind, ConstraintKind::NotNull { .. }),
         _ => false,
     });
+    for found in &mut out[first..] {
+        let column = found.subject.clone();
+        if inspection.old_code.settle_writers(found, &column) {
+            found.severity = rule.severity;
+        }
+    }
 }
 
 pub fn constraint_restricts_writers(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
-    each(inspection, rule, out, |view| match view.kind() {
+    let restricts = |view: &StepView| match view.kind() {
         SchemaOp::CreateIndex(create) => create.unique,
         SchemaOp::AlterTable(alter) => match &alter.action {
             TableAction::AddConstraint { constraint } => !matches!(constraint.kind, ConstraintKind::NotNull { .. }),
@@ -188,13 +230,37 @@ pub fn constraint_restricts_writers(inspection: &Inspection, rule: &Rule, out: &
             _ => false,
         },
         _ => false,
-    });
+    };
+    for view in steps(inspection).iter().filter(|view| restricts(view)) {
+        let Some(mut found) = broken(inspection, rule, view) else { continue };
+        // A CHECK that forbids NULL is broken for sure by a writer that leaves the column out; of the rest nothing is sure.
+        let columns = required_by_check(view.kind(), &view.step.before);
+        let omitted = columns.iter().filter(|column| inspection.old_code.settle_writers(&mut found, column)).count() > 0;
+        if !omitted {
+            found.severity = found.severity.min(Severity::Warn);
+        }
+        out.push(found);
+    }
 }
 
 pub fn unique_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     each(inspection, rule, out, |view| {
-        matches!(view.kind(), SchemaOp::DropIndex { .. }) || matches!(action(view), Some(TableAction::DropConstraint { .. }))
+        let drops = matches!(view.kind(), SchemaOp::DropIndex { .. }) || matches!(action(view), Some(TableAction::DropConstraint { .. }));
+        // A published table that loses its key is `schema/published-without-key`.
+        drops && view.effect().breaks_writers.iter().all(|found| found.certainty == Certainty::Sometimes)
     });
+}
+
+pub fn default_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each(inspection, rule, out, |view| matches!(action(view), Some(TableAction::SetDefault { .. })));
+}
+
+pub fn not_null_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each(inspection, rule, out, |view| matches!(action(view), Some(TableAction::DropNotNull { .. })));
+}
+
+pub fn constraint_renamed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    each(inspection, rule, out, |view| matches!(action(view), Some(TableAction::RenameConstraint { .. })));
 }
 
 pub fn enum_value_renamed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
@@ -212,6 +278,7 @@ pub fn type_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>
     each_by_certainty(inspection, rule, out, |view| match view.kind() {
         SchemaOp::AlterType { action, .. } => !matches!(action, AddValue { .. } | RenameValue { .. }),
         SchemaOp::DropType { .. } | SchemaOp::DropDomain { .. } | SchemaOp::AlterDomain { .. } => true,
+        SchemaOp::Irrelevant { object, .. } => !is_role(object),
         _ => false,
     });
 }
@@ -270,9 +337,19 @@ pub fn sequence_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Find
 }
 
 pub fn trigger_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let views = steps(inspection);
+    // Switched off and on again in one transaction: its lock keeps writers out meanwhile.
+    let on_again = |view: &StepView| {
+        views.iter().any(|later| match (view.kind(), later.kind()) {
+            (SchemaOp::AlterTable(off), SchemaOp::AlterTable(on)) => {
+                later.same_transaction(view) && off.table == on.table && matches!(on.action, TableAction::Trigger { enable: true, .. })
+            }
+            _ => false,
+        })
+    };
     each(inspection, rule, out, |view| {
-        let table_action = matches!(action(view), Some(TableAction::Trigger { .. }));
-        table_action || matches!(view.kind(), SchemaOp::CreateTrigger(_) | SchemaOp::DropTrigger { .. } | SchemaOp::CreateRule { .. })
+        let switched = matches!(action(view), Some(TableAction::Trigger { .. })) && !on_again(view);
+        switched || matches!(view.kind(), SchemaOp::CreateTrigger(_) | SchemaOp::DropTrigger { .. } | SchemaOp::CreateRule { .. })
     });
 }
 
@@ -285,8 +362,13 @@ pub fn row_access_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Fi
 
 pub fn privilege_revoked(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     each(inspection, rule, out, |view| {
-        matches!(view.kind(), SchemaOp::Revoke { .. } | SchemaOp::DropOwned { .. } | SchemaOp::Irrelevant { .. })
+        let role = matches!(view.kind(), SchemaOp::Irrelevant { object, .. } if is_role(object));
+        role || matches!(view.kind(), SchemaOp::Revoke { .. } | SchemaOp::DropOwned { .. })
     });
+}
+
+fn is_role(object: &str) -> bool {
+    matches!(object, "role" | "user" | "group")
 }
 
 pub fn namespace_gone(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
@@ -301,7 +383,11 @@ pub fn namespace_gone(inspection: &Inspection, rule: &Rule, out: &mut Vec<Findin
 pub fn published_without_key(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     each(inspection, rule, out, |view| {
         let publishes = matches!(view.kind(), SchemaOp::CreatePublication { .. } | SchemaOp::AlterPublication { .. });
-        publishes || matches!(action(view), Some(TableAction::ReplicaIdentity { .. }))
+        let drops_key = || {
+            matches!(action(view), Some(TableAction::DropConstraint { .. }))
+                && view.effect().breaks_writers.iter().any(|found| found.certainty == Certainty::Always)
+        };
+        publishes || matches!(action(view), Some(TableAction::ReplicaIdentity { .. })) || drops_key()
     });
 }
 

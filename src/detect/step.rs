@@ -43,6 +43,26 @@ impl<'a> StepView<'a> {
         self.effect().locks.iter().find(|lock| lock.relation == *relation && !lock.new).map(|lock| lock.mode)
     }
 
+    /// The text of the whole statement.
+    pub fn op_statement_text(&self, inspection: &'a Inspection) -> &'a str {
+        self.statement.span.text(inspection.sources.text(self.file))
+    }
+
+    /// The bare name of the table that an ALTER TABLE is on.
+    pub fn table_name(&self) -> Option<String> {
+        match self.kind() {
+            SchemaOp::AlterTable(alter) => Some(alter.table.name.text.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether the altered table's column is NOT NULL before this op, as far as the history shows.
+    pub fn is_not_null(&self, column: &str) -> bool {
+        let SchemaOp::AlterTable(alter) = self.kind() else { return false };
+        let table = self.step.before.table(&self.step.before.resolve(&alter.table));
+        table.and_then(|table| table.column(column)).is_some_and(|column| column.not_null)
+    }
+
     /// Steps of the same transaction, this one included.
     pub fn same_transaction(&self, other: &StepView) -> bool {
         std::ptr::eq(self.timeline, other.timeline) && self.step.transaction.id == other.step.transaction.id
@@ -58,11 +78,16 @@ pub fn steps(inspection: &Inspection) -> Vec<StepView<'_>> {
             let migration = &unit.migrations[step.migration];
             let script: &Script = &migration.up;
             let statement = &script.statements[step.statement];
-            let Some(op) = find_op(statement, &step.op) else { continue };
+            let Some(op) = op_of(unit, step) else { continue };
             all.push(StepView { timeline, step, unit, migration, statement, op, file: script.source });
         }
     }
     all
+}
+
+/// The op of a step, in the unit at head.
+pub fn op_of<'a>(unit: &'a Unit, step: &Step) -> Option<&'a Op> {
+    find_op(&unit.migrations[step.migration].up.statements[step.statement], &step.op)
 }
 
 fn find_op<'a>(statement: &'a Statement, path: &[usize]) -> Option<&'a Op> {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::change::{ChangeSet, Entry, FileStatus, Snapshot};
+use crate::change::{ChangeSet, Entry, FileStatus, Revision, Snapshot};
 use crate::error::ChangeError;
 use crate::read::flag::{Flag, FlagFile, claims, read_flags};
 use crate::read::{self, Unread};
@@ -40,17 +40,28 @@ pub struct FlagFacts {
     pub unread: Vec<Unread>,
 }
 
+/// The day schedules are judged by, `YYYY-MM-DD`: the given moment's, else the head commit's, else today.
+fn judged_day(change: &ChangeSet, settings: &Settings) -> String {
+    let committed = match &change.head {
+        Revision::Commit { committed, .. } => jiff::Timestamp::from_second(*committed).ok(),
+        _ => None,
+    };
+    let moment = settings.at.or(committed);
+    moment.map_or_else(|| settings.today.clone(), |at| jiff::tz::TimeZone::UTC.to_datetime(at).date().to_string())
+}
+
 /// Reads and compares the flags of a change.
 pub fn inspect(change: &ChangeSet, sources: &mut SourceMap, settings: &Settings) -> Result<FlagFacts, ChangeError> {
     let mut facts = FlagFacts::default();
+    let day = judged_day(change, settings);
     let (mut base, mut head) = (Vec::new(), Vec::new());
     let mut paths = BTreeSet::new();
     for file in &change.files {
         let old_path = file.old_path.as_deref().unwrap_or(&file.path);
         let old = if file.status == FileStatus::Added { None } else { change.base_tree.entry(old_path) };
         let new = if file.status == FileStatus::Deleted { None } else { change.head_tree.entry(&file.path) };
-        let before = side(&change.base_tree, old, Side::Base, sources, settings)?;
-        let after = side(&change.head_tree, new, Side::Head, sources, settings)?;
+        let before = side(&change.base_tree, old, Side::Base, sources, settings, &day)?;
+        let after = side(&change.head_tree, new, Side::Head, sources, settings, &day)?;
         if before.is_none() && after.is_none() {
             continue;
         }
@@ -64,7 +75,7 @@ pub fn inspect(change: &ChangeSet, sources: &mut SourceMap, settings: &Settings)
     facts.files = paths.len();
     let beside = |path: &str| !paths.contains(path) && ships(path) && path != POLICY_FILE;
     facts.shipped = change.files.iter().map(|file| file.path.clone()).filter(|path| beside(path)).collect();
-    let siblings = if head.is_empty() { Vec::new() } else { siblings(change, &paths, sources, settings)? };
+    let siblings = if head.is_empty() { Vec::new() } else { siblings(change, &paths, sources, settings, &day)? };
     facts.changes = compare::compare(&base, &head, &siblings);
     facts.head = head;
     facts.fallbacks = sdk::changed_fallbacks(change, sources)?;
@@ -80,6 +91,7 @@ fn side(
     side: Side,
     sources: &mut SourceMap,
     settings: &Settings,
+    day: &str,
 ) -> Result<Option<FlagFile>, ChangeError> {
     let Some(entry) = entry.filter(|entry| has_known_ending(&entry.path)) else { return Ok(None) };
     let declared = &settings.policy.flags;
@@ -97,7 +109,7 @@ fn side(
         return Ok(None);
     }
     let id = sources.add(entry.path.clone(), side, text.clone());
-    let file = read_flags(&entry.path, &text, id, declared, &settings.today);
+    let file = read_flags(&entry.path, &text, id, declared, day);
     Ok(Some(file).filter(|file| !file.flags.is_empty() || !file.unread.is_empty()))
 }
 
@@ -107,7 +119,13 @@ fn has_known_ending(path: &str) -> bool {
 }
 
 /// Flags at base in files of the same name or directory that the change does not touch: a flag that is there is not new.
-fn siblings(change: &ChangeSet, changed: &BTreeSet<&str>, sources: &mut SourceMap, settings: &Settings) -> Result<Vec<Flag>, ChangeError> {
+fn siblings(
+    change: &ChangeSet,
+    changed: &BTreeSet<&str>,
+    sources: &mut SourceMap,
+    settings: &Settings,
+    day: &str,
+) -> Result<Vec<Flag>, ChangeError> {
     let split =
         |path: &str| path.rsplit_once('/').map_or((String::new(), path.to_owned()), |(dir, name)| (dir.to_owned(), name.to_owned()));
     let (directories, names): (BTreeSet<String>, BTreeSet<String>) = changed.iter().map(|path| split(path)).unzip();
@@ -117,7 +135,7 @@ fn siblings(change: &ChangeSet, changed: &BTreeSet<&str>, sources: &mut SourceMa
         if !directories.contains(&directory) && !names.contains(&name) {
             continue;
         }
-        flags.extend(side(&change.base_tree, Some(entry), Side::Base, sources, settings)?.map(|file| file.flags).unwrap_or_default());
+        flags.extend(side(&change.base_tree, Some(entry), Side::Base, sources, settings, day)?.map(|file| file.flags).unwrap_or_default());
     }
     Ok(flags)
 }

@@ -22,18 +22,35 @@ const MAX_DEPTH: usize = 64;
 
 /// All `resource` blocks, or why the file does not parse and where.
 pub fn resources(text: &str) -> Result<Vec<Resource>, (Span, String)> {
+    let body = parse(text)?;
+    Ok(blocks(&body, "resource").filter_map(resource).collect())
+}
+
+/// All `job` blocks of a Nomad file. Nested blocks with a label nest by it, as in HCL's JSON form: `group.web.count`.
+pub fn jobs(text: &str) -> Result<Vec<Resource>, (Span, String)> {
+    let body = parse(text)?;
+    let job = |block: &Block| {
+        let body = labelled_body(&block.body, span(block));
+        Some(Resource { kind: "job".to_owned(), name: block.labels.first().map(label)?, body })
+    };
+    Ok(blocks(&body, "job").filter_map(job).collect())
+}
+
+fn parse(text: &str) -> Result<Body, (Span, String)> {
     if let Some(at) = too_deep(text) {
         return Err((Span::at(at), format!("it nests deeper than {MAX_DEPTH}")));
     }
-    let body: Body = hcl_edit::parser::parse_body(text).map_err(|error| {
+    hcl_edit::parser::parse_body(text).map_err(|error| {
         let at = error.location().offset().min(text.len());
         (Span::at(at), error.message().to_owned())
-    })?;
-    let blocks = body.iter().filter_map(|structure| match structure {
-        Structure::Block(block) if block.ident.as_str() == "resource" => Some(block),
+    })
+}
+
+fn blocks<'b>(body: &'b Body, kind: &'b str) -> impl Iterator<Item = &'b Block> {
+    body.iter().filter_map(move |structure| match structure {
+        Structure::Block(block) if block.ident.as_str() == kind => Some(block),
         _ => None,
-    });
-    Ok(blocks.filter_map(resource).collect())
+    })
 }
 
 /// The first byte at which brackets, or operators that bind to the right, pile up.
@@ -66,13 +83,15 @@ fn span(node: &impl hcl_edit::Span) -> Span {
 }
 
 fn resource(block: &Block) -> Option<Resource> {
-    let label = |at: usize| {
-        block.labels.get(at).map(|label| match label {
-            BlockLabel::Ident(ident) => text(ident.as_str(), span(ident), Style::Plain),
-            BlockLabel::String(string) => text(string.as_str(), span(string), Style::Quoted),
-        })
-    };
+    let label = |at: usize| block.labels.get(at).map(label);
     Some(Resource { kind: label(0)?.as_str()?.to_owned(), name: label(1)?, body: body(&block.body, span(block)) })
+}
+
+fn label(label: &BlockLabel) -> Node {
+    match label {
+        BlockLabel::Ident(ident) => text(ident.as_str(), span(ident), Style::Plain),
+        BlockLabel::String(string) => text(string.as_str(), span(string), Style::Quoted),
+    }
 }
 
 fn text(value: &str, span: Span, style: Style) -> Node {
@@ -92,6 +111,21 @@ fn body(body: &Body, at: Span) -> Node {
         })
         .collect();
     Node::new(at, NodeKind::Map(entries.into()))
+}
+
+fn labelled_body(body: &Body, at: Span) -> Node {
+    let entry = |structure: &Structure| match structure {
+        Structure::Attribute(Attribute { key, value, .. }) => (ident(key), expression(value)),
+        Structure::Block(block) => {
+            let inner = labelled_body(&block.body, span(block));
+            let nested = block.labels.iter().rev().fold(inner, |node, name| {
+                let span = node.span;
+                Node::new(span, NodeKind::Map([(label(name), node)].into()))
+            });
+            (ident(&block.ident), nested)
+        }
+    };
+    Node::new(at, NodeKind::Map(body.iter().map(entry).collect()))
 }
 
 fn expression(value: &Expression) -> Node {

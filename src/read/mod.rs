@@ -1,11 +1,15 @@
 //! Texts in, facts out: one module a format. What cannot be read becomes an unread fact, never silence.
 
+pub mod added;
 pub mod evidence;
 pub mod flag;
 pub mod hcl;
 pub mod migration;
+pub mod pipeline;
 pub mod release;
 pub mod rollback;
+pub mod rollout;
+pub mod shell;
 pub mod toml;
 pub mod tree;
 
@@ -28,8 +32,11 @@ pub struct Unread {
     pub reason: String,
 }
 
-/// Reads an entry into the source map, or says why that cannot be done.
+/// Reads an entry into the source map, once a revision, or says why that cannot be done.
 pub fn load(snapshot: &Snapshot, entry: &Entry, side: Side, sources: &mut SourceMap) -> Result<Result<FileId, Unread>, ChangeError> {
+    if let Some(known) = sources.known(&entry.path, side) {
+        return Ok(Ok(known));
+    }
     Ok(text(snapshot, entry)?.map(|text| sources.add(entry.path.clone(), side, text)))
 }
 
@@ -77,9 +84,14 @@ fn unread_dialects(base: &[Unit], head: &[Unit], touched: &BTreeSet<&str>) -> Ve
     let mut all = Vec::new();
     for unit in unknown {
         let old = base.iter().find(|old| old.root == unit.root);
-        let known = |id: &str| old.is_some_and(|old| old.migrations.iter().any(|migration| migration.id == id));
-        for migration in unit.migrations.iter().filter(|migration| touched.contains(migration.path.as_str()) && !known(&migration.id)) {
-            let reason = format!("migrations for {} are not judged yet ({})", unit.dialect.name(), unit.dialect_reason);
+        let known = |migration: &migration::Migration| old.is_some_and(|old| old.counterpart(migration, unit).is_some());
+        for migration in unit.migrations.iter().filter(|migration| touched.contains(migration.path.as_str()) && !known(migration)) {
+            let reason = format!(
+                "it is for {} ({}), and only PostgreSQL migrations are judged; review it by hand, or correct the dialect in {}",
+                unit.dialect.name(),
+                unit.dialect_reason,
+                crate::settings::POLICY_FILE
+            );
             all.push(Unread { path: migration.path.clone(), place: None, reason });
         }
     }

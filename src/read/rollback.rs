@@ -2,6 +2,7 @@
 
 mod deploys;
 mod lexicon;
+mod plan;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::source::{FileId, Side, SourceMap, Span};
 
 pub use deploys::{Controller, ControllerKind, Deploys};
 pub use lexicon::{destructive, names_migration, stem as migration_stem};
+pub use plan::{Limit, PlannedStage};
 
 /// Where a rollback document is looked for when the policy names no place.
 pub const DEFAULT_PATHS: [&str; 5] =
@@ -53,6 +55,14 @@ pub struct Document {
     pub placeholders: Vec<Named>,
     /// The revision the front matter wants to go back to.
     pub target: Option<Named>,
+    /// What the document is about, by the name of its rollout.
+    pub unit: Option<Named>,
+    /// How the rollback works: `argo-abort`, `git-revert`, `flag-off`.
+    pub mechanism: Option<Named>,
+    /// The stages of the rollout, as the document promises them.
+    pub stages: Vec<PlannedStage>,
+    /// Abort thresholds of the front matter with their parts.
+    pub limits: Vec<Limit>,
     /// Front matter that is no YAML mapping: what is wrong with it.
     pub broken: Option<(Span, String)>,
 }
@@ -184,6 +194,10 @@ pub fn parse(source: FileId, text: &str) -> Document {
             params: Vec::new(),
             placeholders: Vec::new(),
             target: None,
+            unit: None,
+            mechanism: None,
+            stages: Vec::new(),
+            limits: Vec::new(),
             broken: None,
         },
         levels: Vec::new(),
@@ -218,6 +232,7 @@ impl Walk<'_> {
                 Event::End(TagEnd::MetadataBlock(_)) => {
                     if let Some(block) = matter.take() {
                         lexicon::front_matter(text, block, &mut self.document);
+                        plan::front_matter(text, block, &mut self.document);
                     }
                 }
                 Event::Start(Tag::Heading { level, .. }) => heading = Some((level, span, String::new())),
@@ -295,6 +310,9 @@ impl Walk<'_> {
         self.fill();
         self.placeholders(span);
         let line = lexicon::line(self.text, span);
+        if self.document.sections.last().is_some_and(|section| plan::is_about_stages(&section.title)) {
+            plan::stage_of_line(self.text, line, &mut self.document.stages);
+        }
         let kind = self.kind();
         if kind == Kind::Trigger && lexicon::is_threshold(line.text(self.text)) && !self.document.thresholds.contains(&line) {
             self.document.thresholds.push(line);

@@ -233,6 +233,11 @@ pub fn parse(text: &str, syntax: Syntax) -> Tree {
     parse_from(text, syntax, Origin::Shift(0))
 }
 
+/// Parses a text that stands `by` bytes into the texts that spans speak of.
+pub fn parse_shifted(text: &str, syntax: Syntax, by: usize) -> Tree {
+    parse_from(text, syntax, Origin::Shift(by))
+}
+
 /// Parses the YAML or JSON that a scalar of `source` holds (a ConfigMap's file, `jsonencode`d text). Spans are those of
 /// `source`: exact in a literal block, the whole scalar otherwise.
 pub fn parse_embedded(source: &str, scalar: &Node, path: &str) -> Tree {

@@ -135,9 +135,12 @@ fn finding(found: &Finding, first: bool, sources: &SourceMap, style: Style, out:
     }
     evidence(&found.evidence, style, out)?;
     if first {
-        paragraph("  why  ", 7, &found.why, style, out)?;
+        paragraph(&lead_in("why", style), 7, &found.why, style, out)?;
     }
-    paragraph("  do   ", 7, &found.remedy, style, out)
+    paragraph(&lead_in("do", style), 7, &found.remedy, style, out)?;
+    let Some(fix) = found.fix.as_ref().filter(|_| found.is_active()) else { return Ok(()) };
+    let flag = if fix.safe { "" } else { " --unsafe-fixes" };
+    paragraph(&lead_in("fix", style), 7, &format!("{} (`holdshort check --fix{flag}`)", one_line(&fix.title)), style, out)
 }
 
 /// A note needs no drawing: its place, what was found, what to do.
@@ -146,7 +149,12 @@ fn note(found: &Finding, first: bool, sources: &SourceMap, style: Style, out: &m
     writeln!(out, "  {}", place(found, sources))?;
     paragraph("  ", 2, &one_line(&found.message), style, out)?;
     evidence(&found.evidence, style, out)?;
-    if first { paragraph("  do   ", 7, &found.remedy, style, out) } else { Ok(()) }
+    if first { paragraph(&lead_in("do", style), 7, &found.remedy, style, out) } else { Ok(()) }
+}
+
+/// `why`, `do` and `in` in front of their paragraphs.
+fn lead_in(word: &str, style: Style) -> String {
+    format!("  {}{}", paint(word, "36", style), " ".repeat(5 - word.len()))
 }
 
 /// The rest of many of one rule: a line each.
@@ -196,7 +204,8 @@ fn snippet(place: Place, found: &Finding, sources: &SourceMap, style: Style, out
     let report = Report::new(diagnostic).with_source_code(source);
     let mut drawn = String::new();
     handler(style).render_report(&mut drawn, report.as_ref()).map_err(io::Error::other)?;
-    for line in drawn.lines().filter(|line| !line.trim().is_empty() && line.trim() != "\u{d7}" && line.trim() != "x") {
+    // What comes before the frame is miette's own headline, which is empty here.
+    for line in drawn.lines().skip_while(|line| !line.contains('\u{256d}')) {
         writeln!(out, "  {}", line.trim_end())?;
     }
     listed.iter().try_for_each(|line| writeln!(out, "    {line}"))
@@ -214,7 +223,7 @@ fn evidence(evidence: &[Evidence], style: Style, out: &mut dyn Write) -> io::Res
     for item in evidence.iter().take(MAX_EVIDENCE) {
         let place = if item.line > 0 { format!("{}:{}", item.path, item.line) } else { item.path.clone() };
         let said: String = one_line(&item.text).chars().take(2 * style.width).collect();
-        paragraph("  in   ", 9, &format!("{}  {said}", one_line(&place)), style, out)?;
+        paragraph(&lead_in("in", style), 7, &format!("{}  {said}", one_line(&place)), style, out)?;
     }
     if evidence.len() > MAX_EVIDENCE {
         writeln!(out, "       and {} more", evidence.len() - MAX_EVIDENCE)?;

@@ -19,7 +19,7 @@ mod row;
 mod sarif;
 mod snippet;
 pub mod terminal;
-mod words;
+pub mod words;
 
 use std::io::Write;
 

@@ -45,7 +45,8 @@ fn join(text: &mut String, words: &str) {
     text.push_str(words);
 }
 
-fn step(line: &str) -> Option<&str> {
+/// What follows the number or dash of a step.
+pub fn step(line: &str) -> Option<&str> {
     if let Some(rest) = line.strip_prefix("- ") {
         return Some(rest);
     }

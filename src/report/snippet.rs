@@ -40,11 +40,8 @@ impl SourceCode for Snippet {
     fn read_span<'a>(&'a self, span: &SourceSpan, _before: usize, _after: usize) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let number = self.lines.line_of(span.offset());
         let line = self.lines.line_span(&self.text, number);
-        let start = if line.len() <= self.window {
-            line.start
-        } else {
-            floor(&self.text, span.offset().saturating_sub(self.window / 4).max(line.start))
-        };
+        let near = span.offset() + span.len() <= line.start + self.window;
+        let start = if near { line.start } else { floor(&self.text, span.offset().saturating_sub(self.window / 4).max(line.start)) };
         let end = floor(&self.text, line.end.min(start + self.window).max(span.offset() + span.len()));
         let column = self.text.get(line.start..start).map_or(0, |skipped| skipped.chars().count());
         let data = self.text.as_bytes().get(start..end).ok_or(MietteError::OutOfBounds)?;

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::Style;
 use super::escape::neutralise;
+use super::prose::step;
 
 /// Wraps a text behind a lead-in that takes `indent` columns; its own line breaks are kept, indented lines are not wrapped.
 pub fn paragraph(lead: &str, indent: usize, text: &str, style: Style, out: &mut dyn Write) -> io::Result<()> {
@@ -19,12 +20,13 @@ pub fn paragraph(lead: &str, indent: usize, text: &str, style: Style, out: &mut 
     Ok(())
 }
 
-/// Breaks a line at its blanks. A word that is longer than the room stays whole, so that paths can be copied.
+/// Breaks a line at its blanks. Words that are longer than the room and lines of code stay whole, so that they can be copied.
 fn wrap(line: &str, room: usize) -> Vec<String> {
-    if line.chars().count() <= room {
+    let indent = &line[..line.len() - line.trim_start().len()];
+    let code = indent.len() >= 2 && step(line.trim_start()).is_none();
+    if code || line.chars().count() <= room {
         return vec![line.to_owned()];
     }
-    let indent = &line[..line.len() - line.trim_start().len()];
     let hang = if indent.is_empty() { "" } else { "   " };
     let mut pieces = vec![indent.to_owned()];
     let mut empty = true;

@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use super::{Example, Rule, Severity};
 use crate::report::Style;
+use crate::report::markdown_text::{block, fenced, words};
 use crate::report::terminal::{paint, paragraph};
+use crate::report::words::severity as word;
 
 /// One line a rule, a blank line between families.
 pub fn list(rules: &[Rule], style: Style) -> String {
@@ -42,8 +44,14 @@ pub fn explain(rule: &Rule, style: Style) -> String {
     told(paragraph("", 0, &facts, style, &mut out));
     section(&mut out, "Why", &[rule.why.trim().to_owned()], style);
     section(&mut out, "What to do", &[rule.remedy.trim().to_owned()], style);
-    let steps: Vec<String> = rule.steps.iter().enumerate().map(|(i, step)| format!("{}. {}", i + 1, step.trim())).collect();
-    section(&mut out, "Steps", &steps, style);
+    section(&mut out, "For each", rule.for_each.as_slice(), style);
+    section(&mut out, "When", rule.when.as_slice(), style);
+    if !rule.steps.is_empty() {
+        heading(&mut out, "Steps", style);
+    }
+    for (number, step) in rule.steps.iter().enumerate() {
+        told(paragraph(&format!("  {}. ", number + 1), 5, step, style, &mut out));
+    }
     section(&mut out, "Options", &options(rule), style);
     section(&mut out, "References", &rule.references, style);
     heading(&mut out, "Examples", style);
@@ -113,7 +121,7 @@ pub fn markdown(rule: &Rule) -> String {
         let _ = write!(out, "\n### {what}: {}\n\n", each.name);
         for (side, files) in [("base", &each.base), ("head", &each.head)] {
             for (path, text) in files {
-                let _ = writeln!(out, "`{path}` at {side}:\n\n{}\n", crate::report::markdown_text::fenced(text.trim_end()));
+                let _ = writeln!(out, "`{path}` at {side}:\n\n{}\n", fenced(text.trim_end()));
             }
         }
         for path in &each.delete {
@@ -125,11 +133,10 @@ pub fn markdown(rule: &Rule) -> String {
 
 /// Why and what to do, as Markdown.
 pub fn advice(rule: &Rule) -> String {
-    use crate::report::markdown_text::block;
     let mut out = format!("## Why\n\n{}\n\n## What to do\n\n{}\n", block(&rule.why), block(&rule.remedy));
     if !rule.steps.is_empty() {
         out.push_str("\n## Steps\n\n");
-        rule.steps.iter().for_each(|step| out.push_str(&format!("1. {}\n", crate::report::markdown_text::words(step))));
+        rule.steps.iter().for_each(|step| out.push_str(&format!("1. {}\n", words(step))));
     }
     if !rule.references.is_empty() {
         out.push_str("\n## References\n\n");
@@ -140,14 +147,6 @@ pub fn advice(rule: &Rule) -> String {
 
 fn capital(word: &str) -> String {
     word[..1].to_uppercase() + &word[1..]
-}
-
-fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Block => "block",
-        Severity::Warn => "warn",
-        Severity::Note => "note",
-    }
 }
 
 fn color(severity: Severity) -> &'static str {

@@ -41,6 +41,9 @@ fn problem(path: &str, rule: &Rule) -> Option<String> {
     if !rule.id.split_once('/').is_some_and(|(family, _)| FAMILIES.contains(&family)) {
         return Some(format!("`{}` belongs to no family; families are {}", rule.id, FAMILIES.join(", ")));
     }
+    if rule.when.is_some() || rule.for_each.is_some() || rule.message.is_some() {
+        return Some("`when`, `for_each` and `message` belong to team rules".to_owned());
+    }
     match &rule.detector {
         None => return Some("it names no detector".to_owned()),
         Some(name) if detect::detector(name).is_none() => {
@@ -50,6 +53,9 @@ fn problem(path: &str, rule: &Rule) -> Option<String> {
         }
         Some(_) => {}
     }
+    if let Some(problem) = detect::redflag::problem(rule) {
+        return Some(problem);
+    }
     // A remedy may end in the statements to paste.
     let sentence = |text: &str| text.len() >= 40 && text.contains(['.', ':']);
     if !sentence(rule.why.trim()) || !rule.why.trim().ends_with(['.', ')']) {
@@ -58,10 +64,7 @@ fn problem(path: &str, rule: &Rule) -> Option<String> {
     if !sentence(rule.remedy.trim()) {
         return Some("`remedy` is not a full sentence".to_owned());
     }
-    let fires = |example: &super::Example| {
-        example.expect_at.is_some() || example.head.values().any(|text| super::verify::markers(text).iter().any(|(_, id)| *id == rule.id))
-    };
-    let firing = rule.examples.iter().filter(|example| fires(example)).count();
+    let firing = rule.examples.iter().filter(|example| super::verify::fires(rule, example)).count();
     if firing == 0 || firing == rule.examples.len() {
         return Some("it needs at least one example that fires and one that stays silent".to_owned());
     }

@@ -1,7 +1,9 @@
 //! A rule as data: what it means, how bad it is, what to do. Rule files in, `Rule`s out; detectors do the finding.
 
+pub mod cel;
 pub mod docs;
 pub mod load;
+pub mod team;
 pub mod verify;
 
 use std::collections::BTreeMap;
@@ -22,6 +24,15 @@ pub struct Rule {
     /// A function in `detect/`, by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detector: Option<String>,
+    /// In a team rule, instead of a detector: where in the facts it looks, keys with dots between, `*` for every item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub for_each: Option<String>,
+    /// CEL over `fact` and `facts`: true where the rule fires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
+    /// What a team rule says; `{fact.name}` is filled in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
     /// What breaks, in production terms.
     pub why: String,
     /// What to do instead. `{table}`, `{column}` … are filled in by the detector.
@@ -36,7 +47,19 @@ pub struct Rule {
     pub data: Option<serde_yaml::Value>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub references: Vec<String>,
+    #[serde(default)]
     pub examples: Vec<Example>,
+    /// The file of a team rule.
+    #[serde(skip)]
+    pub origin: Option<Origin>,
+}
+
+/// Where a team rule was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    pub path: String,
+    /// Of its condition.
+    pub when: Option<crate::source::Position>,
 }
 
 /// An option's meaning and default; a policy sets it under `rules: <id>: options:`.

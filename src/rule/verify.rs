@@ -8,7 +8,7 @@ use crate::change::{self, ChangeSet, Commit, Revision, Snapshot};
 use crate::error::Error;
 use crate::finding::Severity;
 use crate::read::evidence::Input;
-use crate::settings::{self, Phase};
+use crate::settings::{self, Phase, Settings};
 use crate::verdict::Outcome;
 
 /// One way in which an example and the tool disagree.
@@ -39,6 +39,11 @@ impl fmt::Display for Disagreement {
     }
 }
 
+/// The example shows the rule firing.
+pub fn fires(rule: &Rule, example: &Example) -> bool {
+    example.expect_at.is_some() || example.head.values().any(|text| markers(text).iter().any(|(_, id)| *id == rule.id))
+}
+
 /// Runs all examples of `rule`. `rules` are all rules, so that an example may mark findings of others.
 pub fn verify(rule: &Rule, rules: &[Rule]) -> Result<Vec<Disagreement>, Error> {
     let mut all = Vec::new();
@@ -51,6 +56,12 @@ pub fn verify(rule: &Rule, rules: &[Rule]) -> Result<Vec<Disagreement>, Error> {
 
 /// The outcome of one example, as `check` would give it.
 pub fn run(example: &Example, rules: &[Rule]) -> Result<Outcome, Error> {
+    let (change, settings) = prepare(example)?;
+    crate::inspect(change, settings, rules)
+}
+
+/// The change an example writes out, and the settings it is checked with.
+pub fn prepare(example: &Example) -> Result<(ChangeSet, Settings), Error> {
     let mut head = example.base.clone();
     head.extend(example.head.clone());
     head.retain(|path, _| !example.delete.contains(path));
@@ -77,7 +88,7 @@ pub fn run(example: &Example, rules: &[Rule]) -> Result<Outcome, Error> {
     let input = |(path, text): (&String, &String)| Input { path: path.clone(), text: Ok(text.as_str().into()) };
     settings.evidence = example.evidence.iter().map(input).collect();
     settings.at = example.at;
-    crate::inspect(change, settings, rules)
+    Ok((change, settings))
 }
 
 type Spot = (String, usize, String);

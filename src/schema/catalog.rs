@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use imbl::OrdMap;
+use imbl::{OrdMap, OrdSet};
 use serde::Serialize;
 
 use super::name::{QName, RelName};
-use super::op::{Expr, Identity, Persistence, Query, RefAction, RoutineKind, Volatility};
+use super::op::{Expr, Identity, Persistence, Query, RefAction, RoutineKind, Statement, Volatility};
 use super::types::TypeName;
 use crate::source::Place;
 
@@ -38,6 +38,10 @@ pub struct Catalog {
     pub publications: OrdMap<String, Publication>,
     /// `search_path` as the script last set it; the first entry that is a schema is where new objects go.
     pub search_path: Vec<String>,
+    /// `timezone` as the script last set it; `None` when the session has the server's own.
+    pub time_zone: Option<String>,
+    /// Names that relations had before they were dropped or renamed: a statement that uses one fails, whatever lies before the history.
+    pub gone: OrdSet<QName>,
     /// Something in the history could not be read, so an object that is missing here may exist all the same.
     pub incomplete: bool,
 }
@@ -143,9 +147,23 @@ pub struct View {
     pub materialized: bool,
     pub columns: Vec<Option<String>>,
     pub query: Query,
+    /// Relations the query reads, as it was when the view was made; PostgreSQL follows their renames, and so does replay.
+    pub reads: Vec<QName>,
+    pub uses: Vec<ColumnUse>,
+    /// `*` over a relation whose columns are not all known: it may use any of them.
+    pub uses_any: bool,
     pub origin: Origin,
     #[serde(skip)]
     pub created_at: Option<Place>,
+}
+
+/// A column that a view's query names, or that its `*` stood for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ColumnUse {
+    pub relation: QName,
+    pub column: String,
+    /// The text leaves no doubt that it is this relation's column.
+    pub sure: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -203,6 +221,9 @@ pub struct Routine {
     pub relations: Vec<RelName>,
     /// Columns its static body names.
     pub columns: Vec<String>,
+    /// What runs when it is called; `None` when that was not read. Empty for trigger functions, which no statement calls.
+    #[serde(skip)]
+    pub body: Option<Rc<Vec<Statement>>>,
     pub origin: Origin,
 }
 
@@ -223,6 +244,12 @@ pub struct Publication {
 }
 
 impl Catalog {
+    /// A new script meets a session without the settings of the one before: runners may take another connection for it.
+    pub fn start_script(&mut self) {
+        self.search_path.clear();
+        self.time_zone = None;
+    }
+
     /// The schema unqualified new objects go to.
     pub fn current_schema(&self) -> &str {
         self.search_path.iter().map(String::as_str).find(|s| *s != "$user" && *s != "pg_catalog").unwrap_or("public")

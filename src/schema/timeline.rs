@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use super::catalog::{Catalog, Origin};
-use super::effect::ServerVersion;
-use super::effect::postgres::effect;
+use super::effect::{Certainty, ServerVersion};
+use super::effect::{Effect, postgres};
 use super::op::{Op, SchemaOp, Statement, TransactionOp};
 use super::replay::{self, Context};
 use super::session::Session;
@@ -29,8 +29,7 @@ pub fn build(base: &[Unit], head: &[Unit], settings: &Settings, sources: &Source
 /// Migrations of `head` that base does not have, or has with another text and runs again.
 pub fn new_migrations<'a>(old: Option<&'a Unit>, head: &'a Unit, sources: &'a SourceMap) -> impl Iterator<Item = (usize, &'a Migration)> {
     head.migrations.iter().enumerate().filter(move |(_, migration)| {
-        let known =
-            old.and_then(|unit| unit.migrations.iter().find(|known| known.id == migration.id && known.repeatable == migration.repeatable));
+        let known = old.and_then(|unit| unit.counterpart(migration, head));
         match known {
             None => true,
             Some(known) => migration.repeatable && script_text(&known.up, sources) != script_text(&migration.up, sources),
@@ -47,6 +46,7 @@ pub fn script_text(script: &Script, sources: &SourceMap) -> String {
 /// Moves a catalog through one script, a ROLLBACK in it taken back.
 pub fn replay_script(catalog: &mut Catalog, script: &Script, context: &Context) {
     let mut undo = Vec::new();
+    catalog.start_script();
     for op in script.statements.iter().flat_map(|statement| &statement.ops) {
         advance(catalog, &op.kind, context, &mut undo);
     }
@@ -68,9 +68,20 @@ fn build_unit(index: usize, old: Option<&Unit>, head: &Unit, settings: &Settings
     let mut before = old.map(|unit| replay_history(unit, server)).unwrap_or_default();
     before.incomplete |= settings.history_unknown;
     let before = Rc::new(before);
-    let mut walk = Walk { server, catalog: before.clone(), session: Session::default(), steps: Vec::new(), undo: Vec::new() };
-    for (position, migration) in new_migrations(old, head, sources) {
+    let (steps, after) = roll_out(before.clone(), new_migrations(old, head, sources), server);
+    Timeline { unit: index, server, server_assumed: head.server.is_none(), before, steps, after }
+}
+
+/// Migrations with their places in the unit, applied as one rollout over a catalog: its steps, and the catalog after them.
+pub fn roll_out<'a>(
+    before: Rc<Catalog>,
+    migrations: impl Iterator<Item = (usize, &'a Migration)>,
+    server: ServerVersion,
+) -> (Vec<Step>, Rc<Catalog>) {
+    let mut walk = Walk { server, catalog: before, session: Session::default(), steps: Vec::new(), undo: Vec::new() };
+    for (position, migration) in migrations {
         walk.session.start_script(migration.up.transaction, migration.up.statements.len());
+        Rc::make_mut(&mut walk.catalog).start_script();
         for (number, statement) in migration.up.statements.iter().enumerate() {
             walk.session.start_statement();
             walk.statement(statement, &At { migration: position, statement: number, file: migration.up.source, prefix: Vec::new() });
@@ -78,7 +89,7 @@ fn build_unit(index: usize, old: Option<&Unit>, head: &Unit, settings: &Settings
         walk.session.end_script();
         walk.undo.clear();
     }
-    Timeline { unit: index, server, server_assumed: head.server.is_none(), before, steps: walk.steps, after: walk.catalog }
+    (walk.steps, walk.catalog)
 }
 
 /// Catalogs to go back to: the transaction's start (no name), then its savepoints.
@@ -139,14 +150,39 @@ impl Walk {
         }
     }
 
+    /// What the user's own routines do that a SELECT or CALL runs.
+    fn add_called(&self, op: &SchemaOp, effect: &mut Effect) {
+        let mut catalog = self.catalog.as_ref().clone();
+        let context = Context { origin: Origin::Rollout, place: None, server: self.server };
+        for body in replay::called(&catalog, op) {
+            for statement in body.iter() {
+                for (number, inner) in statement.ops.iter().enumerate() {
+                    effect.absorb(postgres::effect(&catalog, &statement.ops, number, self.server));
+                    if let SchemaOp::Opaque { detail, .. } = &inner.kind {
+                        effect.hidden.push(detail.clone());
+                    }
+                    if !matches!(inner.kind, SchemaOp::Select { into: None, .. } | SchemaOp::Call { .. }) {
+                        replay::apply(&mut catalog, &inner.kind, &context);
+                    }
+                }
+            }
+        }
+    }
+
     fn op(&mut self, siblings: &[Op], number: usize, op: &Op, at: &At, path: &[usize]) {
         self.session.apply(&op.kind);
+        let mut effect = postgres::effect(&self.catalog, siblings, number, self.server);
+        self.add_called(&op.kind, &mut effect);
+        if path.len() > 1 {
+            // In a DO block a statement may stand under an IF or beside an exception handler.
+            effect.aborts.iter_mut().for_each(|abort| abort.certainty = Certainty::Sometimes);
+        }
         self.steps.push(Step {
             migration: at.migration,
             statement: at.statement,
             op: path.to_vec(),
             before: self.catalog.clone(),
-            effect: effect(&self.catalog, siblings, number, self.server),
+            effect,
             transaction: self.session.transaction(),
         });
         if let SchemaOp::Do { body, .. } = &op.kind {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::change::{ChangeSet, Snapshot, Text, tree};
 use crate::error::{Error, PolicyError, UsageError};
+use crate::verdict::baseline::Baseline;
 pub use policy::*;
 pub use release::*;
 pub use schema::policy_schema;
@@ -41,12 +42,16 @@ pub struct Settings {
     pub policy_text: Option<PolicyText>,
     /// The tree of `--policy-from`: policy, suppressions and baseline come from it instead of base.
     pub policy_tree: Option<Snapshot>,
+    /// Findings that were there when holdshort came.
+    pub baseline: Option<BaselineFile>,
     /// The day the check is made for, `YYYY-MM-DD`: suppressions run out by it. Never printed.
     pub today: String,
     /// The migrations are checked alone: the database has tables they do not show.
     pub history_unknown: bool,
     /// Files given with `--evidence`.
     pub evidence: Vec<crate::read::evidence::Input>,
+    /// Files given with `--manifests`: what a template tool made of the repository's manifests.
+    pub manifests: Vec<crate::read::evidence::Input>,
     /// Ids of the CI run the check itself runs in.
     pub own_runs: Vec<String>,
     /// Name of the job the check itself runs in: it is not waited for.
@@ -95,9 +100,11 @@ impl Settings {
             policy_origin: PolicyOrigin::BuiltIn,
             policy_text: None,
             policy_tree: None,
+            baseline: None,
             today,
             history_unknown: false,
             evidence: Vec::new(),
+            manifests: Vec::new(),
             own_runs: Vec::new(),
             own_job: None,
             same_tree: false,
@@ -145,7 +152,28 @@ pub fn load_from(change: &ChangeSet, phase: Phase, source: &PolicySource) -> Res
     if let Some((policy, source)) = read_policy(settings.trusted(change))? {
         settings = Settings { policy, policy_text: Some(source), policy_origin: origin, ..settings };
     }
+    if let Some(path) = settings.policy.baseline.clone() {
+        settings.baseline = baseline(change, &settings, &path)?;
+    }
     Ok(settings)
+}
+
+/// A baseline and its path from the root of the repository.
+#[derive(Debug, Clone)]
+pub struct BaselineFile {
+    pub path: String,
+    pub baseline: Baseline,
+}
+
+/// The baseline as the trusted tree has it, an empty one when only head has it; `None` when there is none at all.
+pub fn baseline(change: &ChangeSet, settings: &Settings, path: &str) -> Result<Option<BaselineFile>, Error> {
+    let path = path.trim_start_matches("./");
+    let file = |baseline| Some(BaselineFile { path: path.to_owned(), baseline });
+    match settings.trusted(change).read_path(path)? {
+        Some(Text::Utf8(text)) => Ok(file(Baseline::parse(path, &text)?)),
+        Some(other) => Err(unreadable(path, &other).into()),
+        None => Ok(file(Baseline::default()).filter(|_| change.head_tree.contains(path))),
+    }
 }
 
 /// The policy of a tree; `None` when it has none. A file that only looks like the policy is an error: who wrote it believes it counts.
@@ -162,7 +190,7 @@ pub fn read_policy(tree: &Snapshot) -> Result<Option<(Policy, PolicyText)>, Erro
     match tree.read_path(POLICY_FILE)? {
         None => Ok(None),
         Some(Text::Utf8(text)) => Ok(Some(parse_policy(POLICY_FILE, &text)?)),
-        Some(other) => Err(unreadable(&other).into()),
+        Some(other) => Err(unreadable(POLICY_FILE, &other).into()),
     }
 }
 
@@ -178,7 +206,7 @@ pub fn looks_like_policy(path: &str) -> bool {
     matches!(lower.strip_prefix('.').unwrap_or(&lower), "holdshort.yaml" | "holdshort.yml" | "holdshort.json" | "holdshort.toml")
 }
 
-fn unreadable(text: &Text) -> PolicyError {
+fn unreadable(path: &str, text: &Text) -> PolicyError {
     let found = match text {
         Text::NotAFile(kind) => format!("is a {kind:?}").to_lowercase(),
         Text::TooLarge { bytes } => format!("has {bytes} bytes"),
@@ -186,9 +214,9 @@ fn unreadable(text: &Text) -> PolicyError {
         Text::Binary | Text::Utf8(_) => "is binary".to_owned(),
     };
     PolicyError {
-        path: POLICY_FILE.to_owned(),
+        path: path.to_owned(),
         position: None,
-        message: format!("the policy cannot be read: it {found}"),
+        message: format!("this file cannot be read: it {found}"),
         help: Some("make it a regular UTF-8 file".to_owned()),
     }
 }
@@ -211,9 +239,11 @@ fn policy_file(change: &ChangeSet, phase: Phase, path: &Path) -> Result<String, 
         )
         .into());
     }
+    let shown = path.display().to_string();
     let bytes = match tree::read_file(&full, crate::change::MAX_FILE_BYTES)? {
         tree::DiskFile::Bytes(bytes) => bytes,
-        tree::DiskFile::TooLarge(bytes) => return Err(unreadable(&Text::TooLarge { bytes }).into()),
+        tree::DiskFile::TooLarge(bytes) => return Err(unreadable(&shown, &Text::TooLarge { bytes }).into()),
     };
-    String::from_utf8(bytes).map_err(|error| unreadable(&Text::InvalidUtf8 { valid_up_to: error.utf8_error().valid_up_to() }).into())
+    String::from_utf8(bytes)
+        .map_err(|error| unreadable(&shown, &Text::InvalidUtf8 { valid_up_to: error.utf8_error().valid_up_to() }).into())
 }

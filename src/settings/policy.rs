@@ -24,10 +24,15 @@ pub struct Policy {
     pub gates: BTreeMap<Gate, BTreeMap<Phase, Requirement>>,
     pub usage: UsagePolicy,
     pub rollback: RollbackPolicy,
+    pub rollout: RolloutPolicy,
     pub rehearse: RehearsePolicy,
     pub evidence: EvidencePolicy,
     pub suppressions: Vec<AcceptedRisk>,
     pub flags: Vec<FlagSource>,
+    /// Path of the baseline from the root of the repository.
+    pub baseline: Option<String>,
+    /// Globs of team rules beside those in `.holdshort/rules`.
+    pub team_rules: Vec<String>,
     /// Being there makes the release gates required.
     pub release: Option<super::ReleasePolicy>,
 }
@@ -147,6 +152,18 @@ pub struct RollbackPolicy {
     pub rehearsal: bool,
 }
 
+/// What the rollout manifests do not show.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RolloutPolicy {
+    /// Globs of manifests that are not rolled out to production.
+    pub ignore: Vec<String>,
+    /// Analysis and metric templates that are kept in the cluster.
+    pub external_templates: Vec<String>,
+    /// Words of the metrics that measure the business.
+    pub business_metrics: Vec<String>,
+}
+
 /// SQL that a rehearsal runs beside the migrations. Paths from the root of the repository.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -231,6 +248,9 @@ fn validate(source: &PolicyText, policy: &Policy) -> Result<(), PolicyError> {
             return Err(source.error_at(&["migrations", &i, "server_version"], "this is not a version", help));
         }
     }
+    if let Some(path) = &policy.baseline {
+        directory(source, &["baseline"], path)?;
+    }
     for (i, accepted) in policy.suppressions.iter().enumerate() {
         let i = i.to_string();
         if accepted.until.as_deref().is_some_and(|until| until.parse::<jiff::civil::Date>().is_err()) {
@@ -252,18 +272,24 @@ fn validate(source: &PolicyText, policy: &Policy) -> Result<(), PolicyError> {
     for (i, path) in policy.rollback.paths.iter().enumerate() {
         glob(&["rollback", "paths", &i.to_string()], path)?;
     }
+    for (i, path) in policy.rollout.ignore.iter().enumerate() {
+        glob(&["rollout", "ignore", &i.to_string()], path)?;
+    }
+    for (i, path) in policy.team_rules.iter().enumerate() {
+        glob(&["team_rules", &i.to_string()], path)?;
+    }
     for (i, path) in policy.usage.exclude.iter().enumerate() {
         glob(&["usage", "exclude", &i.to_string()], path)?;
     }
     Ok(())
 }
 
-/// A directory of the repository: no way out of it, and not empty.
+/// A place in the repository: no way out of it, and not empty.
 fn directory(source: &PolicyText, keys: &[&str], path: &str) -> Result<(), PolicyError> {
     let leaves = path.starts_with('/') || path.split('/').any(|part| part == "..");
     if path.trim().is_empty() || leaves || path.contains('\\') {
         let help = "write it from the root of the repository, with `/` between parts: `db/migrations`";
-        return Err(source.error_at(keys, format!("`{path}` is not a directory of the repository"), help));
+        return Err(source.error_at(keys, format!("`{path}` is not a place in the repository"), help));
     }
     Ok(())
 }

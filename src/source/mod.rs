@@ -3,6 +3,7 @@
 pub mod comment;
 pub mod span;
 
+use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use serde::Serialize;
@@ -34,6 +35,8 @@ pub struct SourceFile {
     pub path: String,
     pub side: Side,
     pub text: Arc<str>,
+    /// Only searched for patterns: comments that speak to holdshort matter where something is found.
+    pub searched: bool,
     lines: OnceLock<LineIndex>,
 }
 
@@ -47,17 +50,42 @@ impl SourceFile {
 #[derive(Debug, Default)]
 pub struct SourceMap {
     files: Vec<SourceFile>,
+    /// Which texts are there already, by path and revision.
+    ids: HashMap<(String, Side), FileId>,
 }
 
 impl SourceMap {
     pub fn add(&mut self, path: impl Into<String>, side: Side, text: impl Into<Arc<str>>) -> FileId {
         let id = FileId(u32::try_from(self.files.len()).expect("fewer than 2^32 files"));
-        self.files.push(SourceFile { path: path.into(), side, text: text.into(), lines: OnceLock::new() });
+        let path = path.into();
+        self.ids.entry((path.clone(), side)).or_insert(id);
+        self.files.push(SourceFile { path, side, text: text.into(), searched: false, lines: OnceLock::new() });
         id
+    }
+
+    /// The number of a text that is only searched for patterns; the one it has when a reader took it already.
+    pub fn add_searched(&mut self, path: impl Into<String>, side: Side, text: impl Into<Arc<str>>) -> FileId {
+        let (path, text) = (path.into(), text.into());
+        if let Some((id, _)) = self.iter().find(|(_, file)| file.side == side && file.path == path && file.text == text) {
+            return id;
+        }
+        let id = self.add(path, side, text);
+        self.files[id.0 as usize].searched = true;
+        id
+    }
+
+    /// The text that was added first under this path.
+    pub fn known(&self, path: &str, side: Side) -> Option<FileId> {
+        self.ids.get(&(path.to_owned(), side)).copied()
     }
 
     pub fn get(&self, id: FileId) -> &SourceFile {
         &self.files[id.0 as usize]
+    }
+
+    /// Whether a text has that number.
+    pub fn knows(&self, id: FileId) -> bool {
+        (id.0 as usize) < self.files.len()
     }
 
     pub fn path(&self, id: FileId) -> &str {

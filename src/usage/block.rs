@@ -60,10 +60,12 @@ fn declarations(scan: &Scan, rules: &Compiled, layout: Layout) -> Vec<Block> {
     let Some(declaration) = &rules.declaration else { return blocks };
     let mut previous_end = 0;
     for capture in declaration.captures_iter(&scan.code) {
-        let (Some(whole), Some(name)) = (capture.get(0), capture.name("name")) else { continue };
+        let (Some(whole), Some(name)) = (capture.get(0), capture.name("name").or_else(|| capture.name("alias"))) else { continue };
         let at = name.start();
         let Some(end) = block_end(&scan.code, whole.start(), whole.end(), layout) else { continue };
-        let start = annotations_start(&scan.code, whole.start(), previous_end);
+        // Not into the class before, unless this one is inside it.
+        let before = blocks.last().map_or(0, |block: &Block| if block.end <= at { block.end } else { 0 });
+        let start = annotations_start(&scan.code, whole.start(), previous_end.max(before));
         let body = scan.uncommented.get(start..end).unwrap_or("");
         let marked = rules.marker.as_ref().is_some_and(|marker| marker.is_match(body));
         blocks.push(Block { name: name.as_str().to_owned(), start, end, table: None, marked, at });
@@ -98,7 +100,7 @@ fn brace_end(code: &str, from: usize) -> Option<usize> {
             b'}' | b')' => {
                 depth = depth.saturating_sub(1);
                 // Constructor parameters and base lists come before the body.
-                if depth == 0 && *byte == b'}' {
+                if depth == 0 && (*byte == b'}' || ends_without_body(&code[i + 1..])) {
                     return Some(i + 1);
                 }
             }
@@ -107,6 +109,14 @@ fn brace_end(code: &str, from: usize) -> Option<usize> {
         }
     }
     Some(code.len())
+}
+
+/// After the parameters of a class: a new line begins with something else than its bases or body.
+fn ends_without_body(after: &str) -> bool {
+    const GO_ON: [&str; 6] = ["implements", "extends", "where", "throws", "permits", "by"];
+    let rest = after.trim_start();
+    let new_line = after[..after.len() - rest.len()].contains('\n');
+    new_line && !rest.starts_with(['{', ':', ',', '=', '.', '-', ')']) && !GO_ON.iter().any(|word| rest.starts_with(word))
 }
 
 fn indent_end(code: &str, start: usize) -> usize {

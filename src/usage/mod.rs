@@ -1,6 +1,7 @@
 //! Where the code of one revision mentions what a change takes away: a snapshot and targets in, graded references out.
 
 mod block;
+mod file;
 mod grade;
 pub mod language;
 mod place;
@@ -10,13 +11,16 @@ mod spell;
 mod sql;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use serde::Serialize;
 
-use crate::change::{EntryKind, Snapshot, Text};
+use crate::change::Snapshot;
 use crate::error::ChangeError;
+use crate::source::Span;
+use file::Search;
 use language::LANGUAGES;
 use place::FileClass;
 use plan::Plan;
@@ -29,11 +33,12 @@ pub enum TargetKind {
     EnumValue,
     View,
     Routine,
+    Type,
     Flag,
 }
 
 /// Which code a change breaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Interest {
     /// Dropped, renamed or retyped: any reference.
@@ -108,6 +113,33 @@ pub struct Searched {
     pub languages: BTreeMap<&'static str, usize>,
     /// Files left out, by reason.
     pub skipped: BTreeMap<&'static str, usize>,
+    /// Code that could not be read: nothing can be proved unused. Sorted by path.
+    pub unread: Vec<Unread>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Unread {
+    pub path: String,
+    pub reason: String,
+}
+
+impl Searched {
+    fn absorb(&mut self, other: Searched) {
+        self.files += other.files;
+        self.bytes += other.bytes;
+        for (language, files) in other.languages {
+            *self.languages.entry(language).or_insert(0) += files;
+        }
+        for (reason, files) in other.skipped {
+            *self.skipped.entry(reason).or_insert(0) += files;
+        }
+        self.unread.extend(other.unread);
+    }
+
+    /// Whether anything was searched that could be a user of the database.
+    pub fn has_code(&self) -> bool {
+        LANGUAGES.iter().any(|language| language.code && self.languages.contains_key(language.name))
+    }
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -147,105 +179,79 @@ impl Options {
     }
 }
 
-struct Job {
-    path: String,
-    text: Arc<str>,
-    language: usize,
-    class: FileClass,
-}
-
-/// Texts waiting for a free thread; bounds the memory.
-const QUEUE: usize = 16;
-
-/// Searches every file of a tree for every target in one pass. Fails when a file cannot be read.
+/// Searches every file of a tree for every target in one pass, on every processor. Code that cannot be read is in the answer.
 pub fn search(tree: &Snapshot, targets: &[Target], options: &Options) -> Result<Usage, ChangeError> {
-    let plan = Plan::new(targets)
-        .map_err(|error| ChangeError::new(format!("cannot search for {} names: {error}", targets.len()), "check a smaller change"))?;
+    let plan = plan(targets)?;
     let usage = Mutex::new(Usage::default());
-    let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(2, 8));
-    let (sender, receiver) = mpsc::sync_channel::<Job>(QUEUE);
-    let receiver = Mutex::new(receiver);
-    let searched = std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let job = receiver.lock().unwrap_or_else(PoisonError::into_inner).recv();
-                    let Ok(job) = job else { return };
-                    let found = grade::references(&plan, targets, &job.path, &job.text, job.language, job.class);
-                    if !found.is_empty() {
-                        add(&mut usage.lock().unwrap_or_else(PoisonError::into_inner), found, options.cap);
-                    }
-                }
-            });
+    let git_dir = tree.git.as_ref().map(|repo| repo.git_dir());
+    let (entries, next) = (tree.entries.as_slice(), AtomicUsize::new(0));
+    let threads = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(1, 8)).min(entries.len().max(1));
+    let work = || -> Result<(), ChangeError> {
+        // libgit2's repositories are not shared between threads.
+        let store = Snapshot::over(git_dir.as_deref())?;
+        let mut searched = Searched::default();
+        while let Some(entry) = entries.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let found = file::search(&store, entry, &Search { plan: &plan, targets, options }, &mut searched);
+            if !found.is_empty() {
+                add(&mut usage.lock().unwrap_or_else(PoisonError::into_inner), found, options.cap);
+            }
         }
-        let result = feed(tree, options, &sender);
-        drop(sender);
-        result
+        usage.lock().unwrap_or_else(PoisonError::into_inner).searched.absorb(searched);
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        handles.into_iter().try_for_each(|handle| handle.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })?;
     let mut usage = usage.into_inner().unwrap_or_else(PoisonError::into_inner);
-    usage.searched = searched;
+    usage.searched.unread.sort();
     keep_strongest(&mut usage, options.cap);
     Ok(usage)
 }
 
-/// Reads what may be running code and hands it on.
-fn feed(tree: &Snapshot, options: &Options, sender: &mpsc::SyncSender<Job>) -> Result<Searched, ChangeError> {
-    let mut searched = Searched::default();
-    for entry in &tree.entries {
-        if !matches!(entry.kind, EntryKind::File | EntryKind::Executable) {
-            continue;
-        }
-        let mut skip = |reason| *searched.skipped.entry(reason).or_insert(0) += 1;
-        let Some(language) = language::language_of(&entry.path) else {
-            skip("not code");
-            continue;
-        };
-        if options.exclude.is_match(&entry.path) {
-            skip("excluded by the policy");
-            continue;
-        }
-        let mut class = place::class_of_path(&entry.path, &options.migration_roots);
-        if let FileClass::NotRunning(reason) = class {
-            skip(reason);
-            continue;
-        }
-        let text = match tree.read(entry)? {
-            Text::Utf8(text) => text,
-            Text::TooLarge { .. } => {
-                skip("too large");
-                continue;
-            }
-            _ => {
-                skip("not UTF-8 text");
-                continue;
-            }
-        };
-        if class == FileClass::Code {
-            class = place::class_of_head(&entry.path, &text);
-        }
-        if let FileClass::NotRunning(reason) = class {
-            skip(reason);
-            continue;
-        }
-        searched.files += 1;
-        searched.bytes += text.len() as u64;
-        *searched.languages.entry(LANGUAGES[language].name).or_insert(0) += 1;
-        if sender.send(Job { path: entry.path.clone(), text, language, class }).is_err() {
-            break;
-        }
-    }
-    Ok(searched)
+/// The code search knows the language of this path.
+pub fn is_code(path: &str) -> bool {
+    language::language_of(path).is_some()
 }
 
-fn add(usage: &mut Usage, found: Vec<Reference>, cap: usize) {
-    for reference in &found {
-        let counts = usage.counts.entry(reference.target).or_default();
+/// Comments (`true`) and the insides of strings (`false`) of a text, in order. Without a language of its own, `#` begins a comment.
+pub fn regions(path: &str, text: &str) -> Vec<(bool, Span)> {
+    let language = language::language_of(path).map_or(&language::HASH, |found| &LANGUAGES[found]);
+    let regions = scan::scan(text, language).regions;
+    regions.into_iter().map(|region| (region.kind == scan::Kind::Comment, Span { start: region.start, end: region.end })).collect()
+}
+
+/// Searches one SQL text, such as the definition of a function. Lines count from its start.
+pub fn search_sql(targets: &[Target], path: &str, text: &str) -> Result<Vec<Reference>, ChangeError> {
+    let sql = LANGUAGES.iter().position(|language| language.name == "SQL").expect("SQL is a language");
+    Ok(grade::references(&plan(targets)?, targets, path, text, sql, FileClass::Code))
+}
+
+fn plan(targets: &[Target]) -> Result<Plan, ChangeError> {
+    let problem = |error| ChangeError::new(format!("cannot search for {} names: {error}", targets.len()), "check a smaller change");
+    Plan::new(targets).map_err(problem)
+}
+
+impl Usage {
+    /// Adds references that stand before all that were found in files.
+    pub fn put_first(&mut self, mut found: Vec<Reference>) {
+        found.iter().for_each(|reference| self.count(reference));
+        found.append(&mut self.references);
+        self.references = found;
+    }
+
+    fn count(&mut self, reference: &Reference) {
+        let counts = self.counts.entry(reference.target).or_default();
         match reference.grade {
             Grade::Certain => counts.certain += 1,
             Grade::Likely => counts.likely += 1,
             Grade::Possible => counts.possible += 1,
         }
     }
+}
+
+fn add(usage: &mut Usage, found: Vec<Reference>, cap: usize) {
+    found.iter().for_each(|reference| usage.count(reference));
     usage.references.extend(found);
     let targets = usage.counts.len().max(1);
     if usage.references.len() > 4 * cap * targets {

@@ -1,5 +1,9 @@
 //! Reads SQL loosely, as it stands in strings of code: a text in, its statements with their tables, stars and INSERT column lists out.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use super::scan::{Kind, Region};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -146,9 +150,33 @@ fn joins(gap: &str) -> bool {
 }
 
 fn begins_like_sql(text: &str) -> bool {
+    let mut text = text.trim_start();
+    while let Some(comment) = text.strip_prefix("--") {
+        text = comment.split_once('\n').map_or("", |(_, rest)| rest.trim_start());
+    }
     let first = text.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
     let length = first.bytes().take_while(u8::is_ascii_alphabetic).count();
-    VERBS.iter().any(|(verb, _)| first[..length].eq_ignore_ascii_case(verb))
+    VERBS.iter().any(|(verb, _)| first[..length].eq_ignore_ascii_case(verb)) && !is_prose(&first[..length], first)
+}
+
+/// `Select your email from users`: a capital begins it, and nothing in it is what only SQL has.
+fn is_prose(verb: &str, text: &str) -> bool {
+    let capital = verb.starts_with(|c: char| c.is_ascii_uppercase()) && verb.bytes().skip(1).all(|b| b.is_ascii_lowercase());
+    capital && !text.contains(['*', '=', '(', ';', '$', '?', '"', '`', '_', '<'])
+}
+
+/// Files of queries name each one in a comment and need no semicolon: `-- name: find_user`, `-- BLOCK find_user`. The name becomes one.
+pub fn cut_at_names(text: &str, uncommented: &str) -> String {
+    static NAME: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"(?m)^[ \t]*--[ \t]*(?::?name\b|BLOCK\b)").expect("a constant pattern"));
+    let mut cut = uncommented.to_owned();
+    for found in NAME.find_iter(text) {
+        let at = found.start() + found.as_str().len() - found.as_str().trim_start().len();
+        // The comment is blanked already, so the byte is a blank of its own.
+        if cut.as_bytes().get(at) == Some(&b' ') {
+            cut.replace_range(at..=at, ";");
+        }
+    }
+    cut
 }
 
 pub fn statements(text: &str) -> Vec<Statement> {
@@ -187,12 +215,17 @@ fn statement(tokens: &[Token]) -> Option<Statement> {
             let before = &tokens[i - 1];
             if before.word == "." && i > 1 {
                 statement.stars.push(Star { qualifier: Some(tokens[i - 2].word.to_owned()), at: token.start });
-            } else if ["select", "distinct", "all", ","].iter().any(|word| before.is(word)) {
+            } else if ["select", "distinct", "all", ","].iter().any(|word| before.is(word)) && !only_asks_whether(&tokens[..i]) {
                 statement.stars.push(Star { qualifier: None, at: token.start });
             }
         }
     }
     Some(statement)
+}
+
+/// `EXISTS (SELECT *`: no column is read.
+fn only_asks_whether(before: &[Token]) -> bool {
+    matches!(before, [.., exists, open, select] if exists.is("exists") && open.word == "(" && select.is("select"))
 }
 
 /// The names after FROM, JOIN, INTO, UPDATE: `a.users u, orders AS o`.
@@ -273,12 +306,32 @@ mod tests {
     }
 
     #[test]
+    fn named_queries_are_statements_of_their_own() {
+        let text = "-- BLOCK a\nselect * from users\n\n-- name: b\nselect 1 from pets";
+        let blank: String = text
+            .lines()
+            .map(|line| if line.starts_with("--") { " ".repeat(line.len()) } else { line.to_owned() })
+            .collect::<Vec<_>>()
+            .join("\n");
+        assert_eq!(statements(&cut_at_names(text, &blank)).len(), 2);
+    }
+
+    #[test]
+    fn prose_is_not_sql() {
+        assert!(!begins_like_sql("Select your email from users to go on"));
+        assert!(begins_like_sql("Select Email From Users Where Id = @id"));
+        assert!(begins_like_sql("select email from users"));
+        assert!(begins_like_sql("-- name: ListUsers :many\nselect email from users"));
+    }
+
+    #[test]
     fn inserts_list_their_columns() {
         let all = statements(
-            "INSERT INTO \\\"users\\\" (id, \"Email\") VALUES ($1, 'x'); insert into users values (1); select count(*) from users",
+            "INSERT INTO \\\"users\\\" (id, \"Email\") VALUES ($1, 'x'); insert into users values (1); select count(*) from users; select 1 where exists (select * from users)",
         );
         assert_eq!(all[0].inserts[0].columns.as_deref(), Some(&["id".to_owned(), "email".to_owned()][..]));
         assert_eq!(all[1].inserts[0].columns, None);
         assert!(all[2].stars.is_empty());
+        assert!(all[3].stars.is_empty());
     }
 }

@@ -1,16 +1,20 @@
 //! The nine gates: an inspection and its findings in, each gate's status, and whether it holds, out.
 
-use super::{Coverage, GateResult, GateStatus, Skipped};
+use std::collections::BTreeSet;
+
+use super::{Coverage, GateResult, GateStatus, Skipped, staged};
 use crate::change::{ChangeSet, FileStatus};
 use crate::detect::Inspection;
 use crate::detect::evidence::{Tests, rehearsed, tests_green};
 use crate::detect::release;
 use crate::finding::{Finding, Gate, Severity};
 use crate::read::migration::Script;
+use crate::rule::Rule;
 use crate::schema::op::{SchemaOp, Statement};
 use crate::settings::{Phase, Requirement, Settings};
+use crate::source::FileId;
 
-pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding]) -> GateResult {
+pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding], rules: &[Rule]) -> GateResult {
     let own: Vec<&Finding> = findings.iter().filter(|finding| finding.gate == gate && finding.is_active()).collect();
     let count = own.iter().filter(|finding| finding.severity > Severity::Note).count();
     let blocking = own.iter().filter(|finding| finding.blocks()).count();
@@ -18,7 +22,7 @@ pub fn decide(gate: Gate, inspection: &Inspection, findings: &[Finding]) -> Gate
     let (status, reason) = if blocking > 0 {
         (GateStatus::Fail, format!("{blocking} blocking {}", plural(blocking, "finding")))
     } else {
-        evidence(gate, inspection, &own)
+        evidence(gate, inspection, &own, findings, rules)
     };
     let holds = requirement == Requirement::Required
         && match status {
@@ -51,6 +55,7 @@ fn by_default(gate: Gate, declared: bool) -> Requirement {
 fn declared(gate: Gate, inspection: &Inspection) -> bool {
     match gate {
         Gate::WindowConfirmed if inspection.release.deploy_freeze => true,
+        Gate::StagedRollout => staged::is_declared(inspection),
         _ if is_release(gate) => release::declared(inspection),
         _ => false,
     }
@@ -70,21 +75,18 @@ fn unknown_holds(gate: Gate, phase: Phase) -> bool {
 }
 
 /// The status of a gate no finding blocks.
-fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding]) -> (GateStatus, String) {
+fn evidence(gate: Gate, inspection: &Inspection, own: &[&Finding], findings: &[Finding], rules: &[Rule]) -> (GateStatus, String) {
     if inspection.change.files.is_empty() {
         return (GateStatus::NotApplicable, "nothing changed".to_owned());
     }
     match gate {
-        Gate::MigrationsCompatible => migrations(inspection),
+        Gate::MigrationsCompatible => migrations(inspection, findings),
         _ if !ships_anything(&inspection.change) => (GateStatus::NotApplicable, "only documentation and tests changed".to_owned()),
         Gate::TestsGreen => tests(inspection),
         Gate::FlagsOff => flags(inspection, own),
         Gate::RollbackReady => rollback(inspection),
-        Gate::StagedRollout => (GateStatus::Unknown, "no rollout plan was judged".to_owned()),
-        Gate::PipelineOnly => match inspection.change.files.iter().find(|file| is_pipeline(&file.path)) {
-            Some(file) => (GateStatus::Unknown, format!("{} changed; pipelines are not judged yet", file.path)),
-            None => (GateStatus::NotApplicable, "no pipeline file changed".to_owned()),
-        },
+        Gate::StagedRollout => staged::decide(inspection, rules),
+        Gate::PipelineOnly => super::pipeline::decide(inspection),
         Gate::WindowConfirmed => super::release::window(inspection),
         Gate::StakeholdersNotified => super::release::notified(inspection, own),
         Gate::VerificationPlanned => super::release::verification(inspection),
@@ -131,14 +133,17 @@ fn rollback(inspection: &Inspection) -> (GateStatus, String) {
     }
 }
 
-fn migrations(inspection: &Inspection) -> (GateStatus, String) {
+/// Rules that name a statement which could not be read, one finding each.
+const OPAQUE_RULES: [&str; 2] = ["migration/unreadable-statement", "migration/dynamic-sql"];
+
+fn migrations(inspection: &Inspection, findings: &[Finding]) -> (GateStatus, String) {
     if let Some(first) = inspection.unread.first() {
         let more = inspection.unread.len() - 1;
         let rest = if more > 0 { format!(", and {more} more") } else { String::new() };
         return (GateStatus::Unknown, format!("{} could not be read: {}{rest}", first.path, first.reason));
     }
     let coverage = coverage(inspection);
-    match (coverage.statements, coverage.opaque) {
+    match (coverage.statements, coverage.opaque - accepted(inspection, findings)) {
         (0, _) if inspection.timelines.iter().all(|timeline| timeline.steps.is_empty()) => {
             (GateStatus::NotApplicable, "no migration changed".to_owned())
         }
@@ -157,14 +162,6 @@ pub fn ships(path: &str) -> bool {
     !is_documentation(path) && !is_test(path)
 }
 
-/// What builds, tests or deploys.
-fn is_pipeline(path: &str) -> bool {
-    const PLACES: [&str; 4] = [".github/workflows/", ".gitlab-ci", ".circleci/", ".buildkite/"];
-    const NAMES: [&str; 5] = ["Jenkinsfile", "azure-pipelines.yml", "azure-pipelines.yaml", "Makefile", "justfile"];
-    let name = path.rsplit('/').next().unwrap_or(path);
-    PLACES.iter().any(|place| path.starts_with(place)) || NAMES.contains(&name)
-}
-
 fn is_documentation(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
     let name = lower.rsplit('/').next().unwrap_or(&lower);
@@ -177,20 +174,40 @@ fn is_test(path: &str) -> bool {
         || path.rsplit('/').next().is_some_and(|name| name.contains("_test.") || name.contains(".test.") || name.contains(".spec."))
 }
 
+/// The scripts of the rollout's own migrations.
+fn own_scripts(inspection: &Inspection) -> impl Iterator<Item = &Script> {
+    inspection.timelines.iter().flat_map(|timeline| {
+        let unit = &inspection.head_units[timeline.unit];
+        let migrations: BTreeSet<usize> = timeline.steps.iter().map(|step| step.migration).collect();
+        migrations.into_iter().map(|migration| &unit.migrations[migration].up)
+    })
+}
+
+/// Statements of the rollout that could not be read, and the file they are in.
+fn opaque_statements(inspection: &Inspection) -> impl Iterator<Item = (FileId, &Statement)> {
+    own_scripts(inspection)
+        .flat_map(|script| script.statements.iter().map(|statement| (script.source, statement)))
+        .filter(|(_, statement)| is_opaque(statement))
+}
+
+/// Unread statements that somebody looked at and accepted in writing: whatever was found in them is suppressed.
+fn accepted(inspection: &Inspection, findings: &[Finding]) -> usize {
+    let about: Vec<&Finding> = findings.iter().filter(|finding| OPAQUE_RULES.contains(&finding.rule.as_str())).collect();
+    let within = |file: FileId, statement: &Statement| {
+        let inside = |finding: &&&Finding| finding.place.is_some_and(|place| place.file == file && statement.span.encloses(place.span));
+        about.iter().filter(inside).map(|finding| finding.is_active()).collect::<Vec<bool>>()
+    };
+    let accepted = |(file, statement): &(FileId, &Statement)| {
+        let active = within(*file, statement);
+        !active.is_empty() && !active.contains(&true)
+    };
+    opaque_statements(inspection).filter(accepted).count()
+}
+
 /// Counts what was read of the rollout's own migrations.
 pub fn coverage(inspection: &Inspection) -> Coverage {
-    let mut statements = 0;
-    let mut opaque = 0;
-    for timeline in &inspection.timelines {
-        let unit = &inspection.head_units[timeline.unit];
-        let mut migrations: Vec<usize> = timeline.steps.iter().map(|step| step.migration).collect();
-        migrations.dedup();
-        for migration in migrations {
-            let script: &Script = &unit.migrations[migration].up;
-            statements += script.statements.len();
-            opaque += script.statements.iter().filter(|statement| is_opaque(statement)).count();
-        }
-    }
+    let statements = own_scripts(inspection).map(|script| script.statements.len()).sum();
+    let opaque = opaque_statements(inspection).count();
     let mut skipped: Vec<Skipped> = inspection
         .unread
         .iter()

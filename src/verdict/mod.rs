@@ -1,9 +1,14 @@
 //! Findings and coverage in, gates and one verdict out: CLEARED or HOLD.
 
+pub mod baseline;
 pub mod fingerprint;
 pub mod gates;
+mod own;
+mod pipeline;
 mod release;
+mod staged;
 mod suppress;
+mod vouch;
 
 use serde::Serialize;
 
@@ -72,12 +77,26 @@ pub struct Skipped {
     pub reason: String,
 }
 
-pub fn judge(inspection: Inspection, mut findings: Vec<Finding>, rules: &[Rule]) -> Outcome {
-    suppress::apply(&inspection, rules, &mut findings);
-    findings.sort_by(|a, b| (&a.path, a.span().start, &a.rule, &a.message).cmp(&(&b.path, b.span().start, &b.rule, &b.message)));
+pub fn judge(mut inspection: Inspection, mut findings: Vec<Finding>, rules: &[Rule]) -> Outcome {
+    let texts = own::show_policy(&mut inspection);
+    let mut own = own::Own::new(&inspection, rules, texts);
+    suppress::apply(&mut own, &mut findings);
+    own.policy_changes();
+    if !inspection.settings.trusts_head() {
+        own.team_rule_changes();
+    }
+    sort(&mut findings);
+    fingerprint::assign(&mut findings, &inspection.sources);
+    baseline::apply(&mut own, &mut findings);
+    findings.append(&mut own.findings);
+    sort(&mut findings);
     fingerprint::assign(&mut findings, &inspection.sources);
     let coverage = gates::coverage(&inspection);
-    let gates: Vec<GateResult> = Gate::ALL.iter().map(|gate| gates::decide(*gate, &inspection, &findings)).collect();
+    let gates: Vec<GateResult> = Gate::ALL.iter().map(|gate| gates::decide(*gate, &inspection, &findings, rules)).collect();
     let verdict = if gates.iter().any(|gate| gate.holds) { Verdict::Hold } else { Verdict::Cleared };
     Outcome { inspection, findings, gates, coverage, verdict }
+}
+
+fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| (&a.path, a.span().start, &a.rule, &a.message).cmp(&(&b.path, b.span().start, &b.rule, &b.message)));
 }

@@ -252,7 +252,7 @@ fn the_pre_push_hook_refuses_and_accepts() {
     git(here, &["remote", "add", "origin", &remotes.path().join("remote.git").display().to_string()]);
     git(here, &["push", "-q", "origin", "main"]);
     assert_eq!(holdshort(here, &["hook", "install"]).status.code(), Some(0));
-    assert_eq!(holdshort(here, &["hook", "install"]).status.code(), Some(2), "an existing hook is left alone");
+    assert_eq!(holdshort(here, &["hook", "install"]).status.code(), Some(0), "our own hook is not written twice");
     let binary = Path::new(env!("CARGO_BIN_EXE_holdshort")).parent().expect("a directory");
     let path = format!("{}:{}", binary.display(), std::env::var("PATH").unwrap_or_default());
     let push = |reference: &str| {
@@ -286,4 +286,19 @@ fn hostile_sizes_and_nesting_hold_and_do_not_crash() {
     commit(repo.path(), "a.txt", "x");
     let refused = holdshort(repo.path(), &["check"]);
     assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+}
+
+#[test]
+fn a_scheduled_flag_is_judged_by_the_given_moment() {
+    let repo = repository();
+    let text = "cart:\n  variations: {a: true, b: false}\n  defaultRule: {variation: b}\n  scheduledRollout:\n    - {date: 2030-01-01T00:00:00Z, defaultRule: {variation: a}}\n";
+    commit(repo.path(), "flags.goff.yaml", text);
+    let says = |at: &str| {
+        let output = holdshort(repo.path(), &["check", "--at", at, "--format", "concise"]);
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let before = says("2029-12-31T12:00:00Z");
+    assert!(before.contains("flag/new-partly-on") && !before.contains("flag/new-default-on"), "{before}");
+    let after = says("2030-01-02T12:00:00Z");
+    assert!(after.contains("flag/new-default-on") && !after.contains("flag/new-partly-on"), "{after}");
 }

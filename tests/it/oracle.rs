@@ -1,18 +1,19 @@
 //! The lock and rewrite table against real PostgreSQL servers: for each case the server, the written expectation and the
 //! computed effect must say the same.
 
-pub mod cluster;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use cluster::Cluster;
-use holdshort::read::migration::{Dialect, sql};
+use holdshort::change::{Snapshot, tree};
+use holdshort::read::migration::{Dialect, layout, sql};
 use holdshort::schema::catalog::{Catalog, Origin};
 use holdshort::schema::effect::postgres::effect;
 use holdshort::schema::effect::{Certainty, Effect, LockMode, RelationKind, ServerVersion};
 use holdshort::schema::replay::{self, Context};
-use holdshort::source::Span;
+use holdshort::source::{SourceMap, Span};
 use serde::Deserialize;
+
+use crate::agreement;
+use crate::cluster::{self, Cluster};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +91,36 @@ fn effects_are_what_real_servers_do() {
         run.into_iter().flat_map(|server| server.join().expect("the proof runs")).collect()
     });
     assert!(wrong.is_empty(), "{} disagreements:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The comparer of whole histories, on a small one that touches each of its points.
+#[test]
+fn a_history_runs_as_the_effects_say() {
+    let servers = cluster::servers();
+    if servers.is_empty() {
+        println!("skipped: no PostgreSQL found");
+        return;
+    }
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/history");
+    let mut sources = SourceMap::default();
+    let head = tree::read_directory(std::path::Path::new(directory)).expect("a directory");
+    let (_, read) = layout::read_both(&Snapshot::default(), &head, &mut sources, &[]).expect("readable files");
+    for bin in &servers {
+        let server = Cluster::start(bin);
+        let outcomes = agreement::replay(&server, "history", &read.units[0], &sources);
+        assert_eq!(outcomes.len(), 5);
+        for outcome in outcomes {
+            let told = (outcome.not_run, outcome.opaque, outcome.differences);
+            assert_eq!(
+                told,
+                (None, Vec::new(), Vec::new()),
+                "{}, PostgreSQL {}, {} statements",
+                outcome.path,
+                server.major,
+                outcome.statements
+            );
+        }
+    }
 }
 
 fn prove(server: &Cluster, files: &[File]) -> Vec<String> {

@@ -40,6 +40,33 @@ fn the_schema_is_closed_and_of_known_words() {
     known_words(&printed);
 }
 
+/// The schema says of the policy what holdshort says: to any validator, not only to ours.
+#[test]
+fn a_validator_of_json_schema_agrees() {
+    let schema = policy_schema(&holdshort::rule::load::builtin().expect("built-in rules"));
+    let validator = jsonschema::validator_for(&schema).expect("a JSON Schema");
+    let value = |text: &str| serde_yaml::from_str::<Value>(text).expect("YAML");
+    let readme = value(&readme_policy());
+    let problems: Vec<String> = validator.iter_errors(&readme).map(|error| error.to_string()).collect();
+    assert!(problems.is_empty(), "{problems:?}");
+    for wrong in [
+        "rulez: {}",
+        "rules: {lock/no-timeot: {severity: off}}",
+        "rules: {lock/no-timeout: {severity: blok}}",
+        "rules: {rollback/too-slow: {options: {max_minutes: soon}}}",
+        "gates: {rollback-ready: {merg: off}}",
+        "migrations: [{layout: plain}]",
+        "suppressions: [{rule: lock/reindx, path: a, because: it is small}]",
+        "evidence: {required: [1]}",
+    ] {
+        assert!(!validator.is_valid(&value(wrong)), "{wrong}");
+        assert!(
+            parse_policy("p", wrong).and_then(|(_, source)| check_rules(Some(&source), &holdshort::rule::load::builtin()?)).is_err(),
+            "{wrong}"
+        );
+    }
+}
+
 fn known_words(schema: &Value) {
     const KNOWN: [&str; 15] = [
         "$schema",

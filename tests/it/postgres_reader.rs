@@ -303,3 +303,24 @@ families! {
     facts_of_placeholders: "placeholders.sql",
     facts_of_a_dump: "dump.sql",
 }
+
+/// A statement that is said to concern no client has a reason for it.
+#[test]
+fn every_irrelevant_statement_says_why() {
+    use holdshort::schema::effect::postgres::irrelevant::WHY;
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/read/postgres");
+    let mut seen = 0;
+    for entry in fs::read_dir(directory).expect("fixtures") {
+        let Ok(text) = fs::read_to_string(entry.expect("an entry").path()) else { continue };
+        let statements = read(&text);
+        let mut ops = Vec::new();
+        all_ops(&statements, &mut ops);
+        for op in ops {
+            if let SchemaOp::Irrelevant { verb, object, .. } = &op.kind {
+                seen += 1;
+                assert!(WHY.iter().any(|(known, _)| known == object), "{verb} {object}");
+            }
+        }
+    }
+    assert!(seen > 20, "{seen} irrelevant statements in the fixtures");
+}

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::oracle::cluster::{self, Cluster};
+use crate::cluster::{self, Cluster};
 use crate::repo::{Repo, all, stderr, stdout};
 
 /// Programs of a server; `None` where there is none, which CI does not accept.
@@ -176,7 +176,7 @@ fn a_given_database_has_to_be_empty_and_its_role_no_superuser() {
         .psql("postgres", "CREATE ROLE shop LOGIN; CREATE DATABASE empty OWNER shop; CREATE DATABASE occupied OWNER shop;")
         .expect("databases");
     cluster.psql("occupied", "CREATE TABLE customers (id int)").expect("a table");
-    let url = |role: &str, database: &str| format!("host={} user={role} dbname={database}", cluster.socket().display());
+    let url = |role: &str, database: &str| format!("host={} user={role} dbname={database}", cluster.directory.path().display());
     let full = repo.holdshort(&["rehearse", "--base", "HEAD^", "--database-url", &url("shop", "occupied")]);
     assert_eq!(full.status.code(), Some(2), "{}", all(&full));
     assert!(stderr(&full).contains("not empty: it has public.customers"), "{}", stderr(&full));

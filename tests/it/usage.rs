@@ -45,6 +45,10 @@ const CERTAIN: &[(&str, &str)] = &[
     ("A.java", "@Entity\n@Table(name = \"users\")\npublic class Account {\n  @Column(name = \"nick_name\") String nick;\n}\n"),
     ("A.java", "@Query(\"select u.nickName from User u where u.id = ?1\")\nString nick(long id);\n"),
     ("A.kt", "@Entity\n@Table(name = \"users\")\nclass Account(\n  val nickName: String,\n)\n"),
+    (
+        "A.kt",
+        "@Entity\n@Table(name = \"users\")\ndata class Account(\n  val nickName: String,\n)\n\ninterface Accounts : JpaRepository<Account, Long> {\n  fun one(): AccountEntity\n}\n",
+    ),
     ("a.ts", "@Entity('users')\nexport class Account {\n  @Column() nickName: string;\n}\n"),
     ("a.ts", "export const accounts = pgTable('users', {\n  nick: text('nick_name'),\n});\n"),
     ("a.ts", "const u = await prisma.user.findMany({\n  where: { nickName: 'x' },\n});\n"),
@@ -129,6 +133,8 @@ fn activerecord_and_select_star_read_every_column() {
     assert_eq!(column("a.rb", "class User < ApplicationRecord\nend\n"), Some(Grade::Likely));
     assert_eq!(column("a.go", "db.Select(&us, \"SELECT * FROM users\")\n"), Some(Grade::Likely));
     assert_eq!(column("a.go", "db.Select(&us, \"SELECT count(*) FROM users\")\n"), None);
+    assert_eq!(column("a.js", "const u = await db.query('SELECT * FROM users');\n"), Some(Grade::Possible));
+    assert_eq!(column("a.sql", "-- name: one\nSELECT 1 FROM users\n\n-- name: two\nSELECT * FROM pets\n"), None);
     assert_eq!(column("a.go", "db.Select(&us, \"SELECT o.* FROM users u JOIN orders o ON true\")\n"), None);
 }
 
@@ -145,10 +151,86 @@ fn tables_are_found_in_sql_and_through_models() {
 #[test]
 fn only_writers_that_leave_a_required_column_out_are_found() {
     assert_eq!(omitting("a.go", "db.Exec(\"INSERT INTO users (id) VALUES (1)\")\n"), Some(Grade::Certain));
-    assert_eq!(omitting("a.go", "db.Exec(\"INSERT INTO users (id, tenant_id) VALUES (1, 2)\")\n"), None);
+    assert_eq!(omitting("a.go", "db.Exec(\"INSERT INTO users (id, tenant_id) VALUES (1, 2)\")\n"), Some(Grade::Possible));
     assert_eq!(omitting("a.go", "db.Exec(\"INSERT INTO orders (id) VALUES (1)\")\n"), None);
     assert_eq!(omitting("a.rb", "class User < ApplicationRecord\nend\n"), Some(Grade::Likely));
     assert_eq!(omitting("a.py", "class User(models.Model):\n    tenant_id = models.IntegerField()\n"), None);
+    for (path, text) in [
+        ("a.rb", "User.create!(name: n)\n"),
+        ("a.py", "User.objects.create(name=n)\n"),
+        ("a.go", "db.Create(&User{Name: n})\n"),
+        ("A.java", "em.persist(new User(name));\n"),
+        ("a.ts", "await prisma.user.create({ data: { name } });\n"),
+        ("a.js", "await knex('users').insert({ name });\n"),
+        ("a.rs", "insert_into(users::table).values(name.eq(n))\n"),
+        ("a.php", "<?php User::create(['name' => $n]);\n"),
+        ("a.cs", "db.Users.Add(new User { Name = n });\n"),
+        ("a.ex", "Repo.insert(%User{name: n})\n"),
+    ] {
+        assert_eq!(omitting(path, text), Some(Grade::Likely), "{text}");
+        let filled = text.replace("name", "tenant_id").replace("Name", "TenantId");
+        assert_eq!(omitting(path, &filled), Some(Grade::Possible), "{filled}");
+    }
+}
+
+/// Models that name the column and say it is none of theirs: the code has stopped already.
+const UNMAPPED: &[(&str, &str)] = &[
+    ("a.rb", "class User < ApplicationRecord\n  self.ignored_columns += [\n    \"nick_name\",\n  ]\nend\n"),
+    ("a.go", "type User struct {\n\tID int\n\tNickName string `gorm:\"-\"`\n}\n"),
+    ("a.go", "type User struct {\n\tID int `db:\"id\"`\n\tNickName string `db:\"-\" json:\"nick_name\"`\n}\n"),
+    ("A.java", "@Entity\n@Table(name = \"users\")\npublic class Account {\n  @Transient\n  private String nickName;\n}\n"),
+    ("A.kt", "@Entity\n@Table(name = \"users\")\nclass Account {\n  @Transient var nickName: String? = null\n}\n"),
+    ("a.ts", "@Entity('users')\nclass Account {\n  @Property({ persist: false })\n  nickName?: string;\n}\n"),
+    ("a.rs", "#[derive(FromRow)]\nstruct User {\n    id: i64,\n    #[sqlx(skip)]\n    nick_name: String,\n}\n"),
+    ("a.cs", "[Table(\"users\")]\npublic class Account {\n  [NotMapped]\n  public string NickName { get; set; }\n}\n"),
+    ("a.cs", "builder.Entity<User>().Ignore(u => u.NickName);\n"),
+    ("a.ex", "defmodule User do\n  use Ecto.Schema\n  schema \"users\" do\n    field :nick_name, :string, virtual: true\n  end\nend\n"),
+    ("schema.prisma", "model User {\n  id Int @id\n  nickName String? @ignore\n}\n"),
+];
+
+#[test]
+fn a_model_that_leaves_the_column_alone_does_not_use_it() {
+    let wrong: Vec<_> = UNMAPPED.iter().map(|(path, text)| (column(path, text), text)).filter(|(g, _)| g.is_some()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn languages_without_a_mapping_of_their_own_are_searched() {
+    assert_eq!(column("a.clj", "(jdbc/query db [\"select nick_name from users where id = ?\" id])\n"), Some(Grade::Certain));
+    assert_eq!(column("a.cpp", "pq.exec(\"UPDATE users SET nick_name = $1\");\n"), Some(Grade::Certain));
+    assert_eq!(column("a.dart", "// users.nickName\nfinal x = 1;\n"), None);
+    assert_eq!(column("bin/report", "#!/usr/bin/env python3\nq = 'select nick_name from users'\n"), Some(Grade::Certain));
+    assert_eq!(column("Makefile", "psql -c 'select nick_name from users'\n"), None);
+}
+
+#[test]
+fn imports_are_only_the_bare_word() {
+    assert_eq!(column("a.rs", "use crate::users::{\n    User,\n    nick_name,\n};\n"), Some(Grade::Possible));
+    assert_eq!(column("a.ts", "import { NickName } from './user';\n"), Some(Grade::Possible));
+}
+
+#[test]
+fn code_that_cannot_be_read_is_said_and_odd_encodings_are_read() {
+    let target = || target(TargetKind::Column, Some("users"), "nick_name", Interest::AnyReference);
+    let usage = run(
+        &[("a.rb", "x = 1\0user\0s.n\0ick_name"), ("b.rb", "version https://git-lfs.github.com/spec/v1\noid sha256:1\n"), ("c.png", "\0")],
+        target(),
+    );
+    let unread: Vec<&str> = usage.searched.unread.iter().map(|unread| unread.path.as_str()).collect();
+    assert_eq!((unread, usage.searched.files, usage.references.len()), (vec!["b.rb"], 1, 1));
+    let bytes = |bytes: &[u8]| {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("a.php"), bytes).unwrap();
+        let tree = holdshort::change::tree::read_directory(directory.path()).unwrap();
+        search(&tree, &[target()], &Options::new(&[], &[]).unwrap()).unwrap().references.first().map(|found| (found.grade, found.line))
+    };
+    let latin = b"<?php // \xE9t\xE9\n$db->query(\"select nick_name from users\");\n";
+    assert_eq!(bytes(latin), Some((Grade::Certain, 2)));
+    let wide: Vec<u8> = [0xFF, 0xFE]
+        .into_iter()
+        .chain("<?php\n$db->query(\"select nick_name from users\");".encode_utf16().flat_map(u16::to_le_bytes))
+        .collect();
+    assert_eq!(bytes(&wide), Some((Grade::Certain, 2)));
 }
 
 #[test]
@@ -160,6 +242,10 @@ fn enum_values_functions_and_flags() {
     let routine = || target(TargetKind::Routine, None, "next_invoice", Interest::AnyReference);
     assert_eq!(grade("db.query('select next_invoice($1)')\n", routine()), Some(Grade::Certain));
     assert_eq!(grade("db.rpc('next_invoice')\n", routine()), Some(Grade::Likely));
+    assert_eq!(grade("const column = 'nextInvoice';\n", routine()), Some(Grade::Possible));
+    let mood = || target(TargetKind::Type, None, "mood", Interest::AnyReference);
+    assert_eq!(grade("db.query('select $1::mood')\n", mood()), Some(Grade::Certain));
+    assert_eq!(grade("export const mood = pgEnum('mood', ['ok']);\n", mood()), Some(Grade::Likely));
     let flag = target(TargetKind::Flag, None, "new-checkout", Interest::AnyReference);
     assert_eq!(grade("if (client.enabled('new-checkout')) {}\n", flag), Some(Grade::Certain));
 }

@@ -36,7 +36,7 @@ use crate::settings::FlagSource;
 use crate::source::{FileId, Place, Span};
 use decide::{Decision, resolve};
 pub use registry::is_code;
-pub use scope::is_production;
+pub use scope::{is_production, is_shipped, of_path};
 pub use sniff::claims;
 
 /// What an untargeted user gets.

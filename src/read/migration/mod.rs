@@ -27,6 +27,16 @@ pub struct Unit {
     pub unread: Vec<Unread>,
 }
 
+impl Unit {
+    /// The same migration here, of another revision of this unit: in the same file, else by its id when its file was renamed.
+    /// Some histories use a version twice, so the id alone does not tell.
+    pub fn counterpart(&self, migration: &Migration, of: &Unit) -> Option<&Migration> {
+        let same = |known: &&Migration| known.id == migration.id && known.repeatable == migration.repeatable;
+        let here = self.migrations.iter().find(|known| same(known) && known.path == migration.path);
+        here.or_else(|| self.migrations.iter().filter(same).find(|known| of.migrations.iter().all(|other| other.path != known.path)))
+    }
+}
+
 /// Assumed when nothing says which PostgreSQL runs: the oldest release the PostgreSQL project still supported in 2026.
 pub const DEFAULT_POSTGRES: ServerVersion = ServerVersion(14);
 

@@ -1,6 +1,7 @@
 //! One self-contained page for a release ticket: an outcome in, HTML out. No script, nothing loaded, every text escaped.
 
 mod finding;
+mod forward;
 mod markup;
 mod plan;
 mod timeline;

@@ -3,10 +3,8 @@
 use std::fmt::Write;
 
 use super::markup::{text, words};
-use crate::finding::Gate;
 use crate::read::rollback::{Document, Kind};
 use crate::report::Context;
-use crate::report::words::{question, status};
 use crate::source::Span;
 use crate::verdict::Outcome;
 
@@ -17,19 +15,8 @@ pub fn section(outcome: &Outcome, context: &Context, page: &mut String) {
     page.push_str(
         "<section id=\"plan\" aria-labelledby=\"h-plan\">\n<h2 id=\"h-plan\">Rollout and way back</h2>\n<div class=\"columns\">\n",
     );
-    page.push_str("<div>\n<h3>Rollout</h3>\n<ul class=\"gates small\">\n");
-    let forward = [Gate::StagedRollout, Gate::WindowConfirmed, Gate::StakeholdersNotified, Gate::VerificationPlanned];
-    for gate in outcome.gates.iter().filter(|gate| forward.contains(&gate.id)) {
-        let _ = writeln!(
-            page,
-            "<li class=\"{}\"><span class=\"status\">{}</span><div><p class=\"quiet\">{}</p><p>{}</p></div></li>",
-            super::gate_class(gate),
-            status(gate),
-            question(gate.id),
-            text(&gate.reason)
-        );
-    }
-    page.push_str("</ul>\n</div>\n<div>\n<h3>Way back</h3>\n");
+    super::forward::column(outcome, page);
+    page.push_str("<div>\n<h3>Way back</h3>\n");
     let documents = &outcome.inspection.rollback.documents;
     if documents.is_empty() {
         page.push_str("<p class=\"missing\">There is no rollback document.</p>\n");

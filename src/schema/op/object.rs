@@ -187,6 +187,9 @@ pub struct CreateRoutine {
     /// The static statements of an SQL or PL/pgSQL body. They run when the routine is called, not now.
     pub body: Vec<Statement>,
     pub body_span: Option<Span>,
+    /// The body was left out: of the applied history only what the change may call is read.
+    #[serde(skip)]
+    pub body_unread: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]

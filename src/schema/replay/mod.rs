@@ -5,13 +5,18 @@ mod names;
 mod object;
 mod relation;
 mod table;
+mod view;
 
-pub use relation::views_on;
+pub use object::triggers_of;
 pub use table::index_uses;
+pub use view::{uses, views_below, views_on};
 
-use super::catalog::{Catalog, Origin, Sequence};
+use std::rc::Rc;
+
+use super::catalog::{Catalog, Origin, Routine, Sequence};
 use super::effect::ServerVersion;
-use super::op::{SchemaOp, SequenceAction};
+use super::name::RelName;
+use super::op::{SchemaOp, SequenceAction, Statement};
 use crate::source::Place;
 
 /// What replay has to know beside the op.
@@ -32,14 +37,24 @@ pub fn apply(catalog: &mut Catalog, op: &SchemaOp, context: &Context) {
             relation::drop_table(catalog, &key, *cascade);
         }
         SchemaOp::Select { into: Some(table), query } => table::create_as(catalog, table, query, context),
+        SchemaOp::Select { .. } | SchemaOp::Call { .. } => {
+            let unread = own_routines(catalog, op).any(|routine| routine.body.is_none());
+            catalog.incomplete |= unread;
+            for op in called(catalog, op).iter().flat_map(|body| body.iter()).flat_map(|statement| &statement.ops) {
+                // What a called routine calls in turn is left out: routines may call themselves.
+                if !matches!(op.kind, SchemaOp::Select { into: None, .. } | SchemaOp::Call { .. }) {
+                    apply(catalog, &op.kind, context);
+                }
+            }
+        }
         SchemaOp::CreateIndex(create) => object::create_index(catalog, create, context),
         SchemaOp::DropIndex { index, .. } => object::drop_index(catalog, index),
         SchemaOp::AlterIndex { index, action, .. } => object::alter_index(catalog, index, action),
-        SchemaOp::CreateView(create) => object::create_view(catalog, create, context),
-        SchemaOp::AlterView { view, action, .. } => object::alter_view(catalog, view, action),
-        SchemaOp::DropView { view, .. } => {
+        SchemaOp::CreateView(create) => view::create(catalog, create, context),
+        SchemaOp::AlterView { view, action, .. } => view::alter(catalog, view, action),
+        SchemaOp::DropView { view, cascade, .. } => {
             let key = catalog.resolve(view);
-            relation::drop_view(catalog, &key);
+            view::drop_view(catalog, &key, *cascade);
         }
         SchemaOp::CreateSequence { name, if_not_exists, owned_by } => {
             let key = names::new_key(catalog, name);
@@ -57,6 +72,7 @@ pub fn apply(catalog: &mut Catalog, op: &SchemaOp, context: &Context) {
         SchemaOp::Set { name, value, .. } if name == "search_path" => {
             catalog.search_path = value.as_deref().map(names::search_path).unwrap_or_default();
         }
+        SchemaOp::Set { name, value, .. } if name == "timezone" => catalog.time_zone = value.clone(),
         SchemaOp::Do { body, .. } => {
             for op in body.iter().flat_map(|statement| &statement.ops) {
                 apply(catalog, &op.kind, context);
@@ -65,6 +81,24 @@ pub fn apply(catalog: &mut Catalog, op: &SchemaOp, context: &Context) {
         SchemaOp::Opaque { .. } => catalog.incomplete = true,
         other => object::apply(catalog, other, context),
     }
+}
+
+/// The bodies that a SELECT or CALL runs: the user's own routines, where the name tells which.
+pub fn called(catalog: &Catalog, op: &SchemaOp) -> Vec<Rc<Vec<Statement>>> {
+    own_routines(catalog, op).filter_map(|routine| routine.body.clone()).filter(|body| !body.is_empty()).collect()
+}
+
+/// The user's routines that an op calls; those with overloads are left out.
+fn own_routines<'a>(catalog: &'a Catalog, op: &'a SchemaOp) -> impl Iterator<Item = &'a Routine> {
+    let names: &[RelName] = match op {
+        SchemaOp::Select { query, .. } => &query.functions,
+        SchemaOp::Call { routine } => std::slice::from_ref(routine),
+        _ => &[],
+    };
+    names.iter().filter_map(|name| match catalog.routines.get(&catalog.resolve(name))?.as_slice() {
+        [only] => Some(only),
+        _ => None,
+    })
 }
 
 fn alter_sequence(catalog: &mut Catalog, name: &super::name::RelName, action: &SequenceAction) {

@@ -48,6 +48,42 @@ fn cut(text: &str, mut end: usize) -> &str {
     &text[..end]
 }
 
+/// What an expression contributes to an index's name: a call its function's name, a cast what it casts, else `expr`.
+/// Source: PostgreSQL source, `FigureIndexColname` (src/backend/parser/parse_target.c).
+pub fn of_expression(text: &str) -> String {
+    let mut text = text.trim();
+    while let Some(inner) = text.strip_prefix('(').and_then(|rest| rest.strip_suffix(')')).filter(|inner| is_balanced(inner)) {
+        text = inner.trim();
+    }
+    if let Some((cast, _)) = text.rsplit_once("::").filter(|(cast, _)| is_balanced(cast)) {
+        return of_expression(cast);
+    }
+    let is_name = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '$' | '.'));
+    match text.split_once('(') {
+        Some((name, arguments)) if is_name(name.trim()) && arguments.strip_suffix(')').is_some_and(is_balanced) => {
+            crate::schema::name::fold_postgres(name.trim().rsplit('.').next().unwrap_or(name))
+        }
+        None if is_name(text) && !text.starts_with(|c: char| c.is_ascii_digit()) => crate::schema::name::fold_postgres(text),
+        _ => "expr".to_owned(),
+    }
+}
+
+/// Every parenthesis closes one that was opened in the text.
+fn is_balanced(text: &str) -> bool {
+    let mut depth = 0_i32;
+    for c in text.chars() {
+        depth += match c {
+            '(' => 1,
+            ')' => -1,
+            _ => 0,
+        };
+        if depth < 0 {
+            return false;
+        }
+    }
+    depth == 0
+}
+
 /// The first of `base`, `base1`, `base2` … that is free.
 fn numbered(table: &str, columns: &str, label: &str, taken: impl Fn(&str) -> bool) -> String {
     let plain = object_name(table, columns, label);
@@ -100,6 +136,15 @@ mod tests {
         let name = object_name(&"t".repeat(60), &"c".repeat(20), "idx");
         assert_eq!(name.len(), 63);
         assert!(name.ends_with(&format!("_{}_idx", "c".repeat(20))));
+    }
+
+    #[test]
+    fn indexes_on_expressions_are_named_as_postgres_names_them() {
+        assert_eq!(of_expression("lower(email)"), "lower");
+        assert_eq!(of_expression("(app.canon((name)))"), "canon");
+        assert_eq!(of_expression("(data->>'id')::bigint"), "expr");
+        assert_eq!(of_expression("(id)::text"), "id");
+        assert_eq!(of_expression("f(a) || g(b)"), "expr");
     }
 
     #[test]

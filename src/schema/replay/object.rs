@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use super::{Context, names, relation};
+use super::{Context, names, relation, view};
 use crate::schema::catalog::{
     Catalog, Domain, DomainCheck, EnumValue, Index, Origin, Publication, Routine, Table, Trigger, UserType, UserTypeKind, View,
 };
 use crate::schema::name::{QName, RelName};
 use crate::schema::op::{
-    CreateIndex, CreateRoutine, CreateView, DomainAction, IndexAction, PublicationAction, RoutineAction, RoutineName, SchemaOp, Statement,
-    TypeAction, TypeDefinition, ValuePosition, ViewAction, Volatility,
+    CreateIndex, CreateRoutine, DomainAction, IndexAction, PublicationAction, RoutineAction, RoutineName, SchemaOp, Statement, TypeAction,
+    TypeDefinition, ValuePosition, Volatility,
 };
 
 pub fn create_index(catalog: &mut Catalog, create: &CreateIndex, context: &Context) {
@@ -19,7 +19,7 @@ pub fn create_index(catalog: &mut Catalog, create: &CreateIndex, context: &Conte
         Some(name) => name.text.clone(),
         None => {
             let mut parts = columns.clone();
-            parts.extend(create.expressions.iter().map(|_| "expr".to_owned()));
+            parts.extend(create.expressions.iter().map(|expr| names::of_expression(&expr.text)));
             names::relation(catalog, &table, &parts, "idx")
         }
     };
@@ -64,44 +64,14 @@ pub fn alter_index(catalog: &mut Catalog, index: &RelName, action: &IndexAction)
     }
 }
 
-pub fn create_view(catalog: &mut Catalog, create: &CreateView, context: &Context) {
-    let key = if create.temporary { QName::new("pg_temp", create.view.name.as_str()) } else { names::new_key(catalog, &create.view) };
-    if catalog.has_relation(&key) && !create.or_replace {
-        return;
-    }
-    let columns = match create.columns.as_slice() {
-        [] => create.query.output.clone(),
-        named => named.iter().map(|name| Some(name.text.clone())).collect(),
-    };
-    // A replaced view is still the one that running code knows.
-    let origin = catalog.views.get(&key).map_or(context.origin, |view| view.origin);
-    let view = View { materialized: create.materialized, columns, query: create.query.clone(), origin, created_at: context.place };
-    catalog.views.insert(key, Rc::new(view));
-}
-
-pub fn alter_view(catalog: &mut Catalog, view: &RelName, action: &ViewAction) {
-    let key = catalog.resolve(view);
-    match action {
-        ViewAction::Rename { to } => relation::rename(catalog, &key, &QName::new(&key.schema, &to.text)),
-        ViewAction::SetSchema { schema } => relation::rename(catalog, &key, &QName::new(&schema.text, &key.name)),
-        ViewAction::RenameColumn { from, to } => {
-            if let Some(view) = catalog.views.get_mut(&key) {
-                let columns = &mut Rc::make_mut(view).columns;
-                columns.iter_mut().flatten().filter(|column| **column == from.text).for_each(|column| *column = to.text.clone());
-            }
-        }
-        _ => {}
-    }
-}
-
 /// The ops that are neither on tables nor on what shares their name space.
 pub fn apply(catalog: &mut Catalog, op: &SchemaOp, context: &Context) {
     match op {
         SchemaOp::CreateType { name, definition } => create_type(catalog, name, definition, context),
         SchemaOp::AlterType { name, action } => alter_type(catalog, name, action, context),
-        SchemaOp::DropType { name, .. } | SchemaOp::DropDomain { domain: name, .. } => {
+        SchemaOp::DropType { name, cascade, .. } | SchemaOp::DropDomain { domain: name, cascade, .. } => {
             let key = catalog.resolve(name);
-            catalog.types.remove(&key);
+            drop_type(catalog, &key, *cascade);
         }
         SchemaOp::CreateDomain(create) => {
             let checks = create.checks.iter().enumerate().map(|(number, (name, expr))| DomainCheck {
@@ -117,7 +87,7 @@ pub fn apply(catalog: &mut Catalog, op: &SchemaOp, context: &Context) {
         SchemaOp::AlterDomain { domain, action } => alter_domain(catalog, domain, action),
         SchemaOp::CreateRoutine(create) => create_routine(catalog, create, context),
         SchemaOp::AlterRoutine { routine, action } => alter_routine(catalog, routine, action),
-        SchemaOp::DropRoutine { routine, .. } => drop_routine(catalog, routine),
+        SchemaOp::DropRoutine { routine, cascade, .. } => drop_routine(catalog, routine, *cascade),
         SchemaOp::CreateTrigger(create) => {
             let trigger = Trigger { routine: create.routine.clone(), events: create.events.clone(), enabled: true, origin: context.origin };
             with_table(catalog, &create.table, |table| drop(table.triggers.insert(create.name.text.clone(), trigger)));
@@ -285,6 +255,7 @@ fn create_routine(catalog: &mut Catalog, create: &CreateRoutine, context: &Conte
     let mut relations = Vec::new();
     let mut columns = Vec::new();
     collect_names(&create.body, &mut relations, &mut columns);
+    let is_trigger = create.returns.as_deref().is_some_and(|returns| returns.to_ascii_lowercase().contains("trigger"));
     let routine = Routine {
         kind: create.routine.kind,
         args: create.routine.args.clone(),
@@ -294,6 +265,11 @@ fn create_routine(catalog: &mut Catalog, create: &CreateRoutine, context: &Conte
         volatility: create.volatility.unwrap_or(Volatility::Volatile),
         relations,
         columns,
+        body: match (is_trigger, create.body_unread) {
+            (true, _) => Some(Rc::default()),
+            (false, true) => None,
+            (false, false) => Some(Rc::new(create.body.clone())),
+        },
         origin: context.origin,
     };
     let mut overloads = catalog.routines.remove(&key).unwrap_or_default();
@@ -352,12 +328,56 @@ fn alter_routine(catalog: &mut Catalog, routine: &RoutineName, action: &RoutineA
     catalog.routines.insert(to, there);
 }
 
-fn drop_routine(catalog: &mut Catalog, routine: &RoutineName) {
+/// The triggers that call a routine, with their tables.
+pub fn triggers_of(catalog: &Catalog, routine: &QName) -> Vec<(QName, String)> {
+    let mut found = Vec::new();
+    for (key, table) in catalog.tables.iter().filter(|(_, table)| !table.triggers.is_empty()) {
+        let calls = |trigger: &Trigger| trigger.routine.as_ref().is_some_and(|called| catalog.resolve(called) == *routine);
+        found.extend(table.triggers.iter().filter(|(_, trigger)| calls(trigger)).map(|(name, _)| (key.clone(), name.clone())));
+    }
+    found
+}
+
+fn drop_routine(catalog: &mut Catalog, routine: &RoutineName, cascade: bool) {
     let key = catalog.resolve(&routine.name);
+    if cascade {
+        drop_callers(catalog, &key);
+    }
     let Some(mut overloads) = catalog.routines.remove(&key) else { return };
     overloads.retain(|known| !same_args(known, &routine.args));
     if !overloads.is_empty() {
         catalog.routines.insert(key, overloads);
+    }
+}
+
+/// What CASCADE takes along with a routine: the triggers and views that call it.
+fn drop_callers(catalog: &mut Catalog, routine: &QName) {
+    for (table, trigger) in triggers_of(catalog, routine) {
+        if let Some(table) = catalog.tables.get_mut(&table) {
+            Rc::make_mut(table).triggers.remove(&trigger);
+        }
+    }
+    let calls = |view: &View| view.query.functions.iter().any(|function| catalog.resolve(function) == *routine);
+    let views: Vec<QName> = catalog.views.iter().filter(|(_, view)| calls(view)).map(|(name, _)| name.clone()).collect();
+    for key in views {
+        view::drop_view(catalog, &key, true);
+    }
+}
+
+/// A type or domain; CASCADE drops the columns that have it.
+fn drop_type(catalog: &mut Catalog, key: &QName, cascade: bool) {
+    if catalog.types.remove(key).is_none() || !cascade {
+        return;
+    }
+    let has_it = |column: &crate::schema::catalog::Column| {
+        column.ty.as_ref().is_some_and(|ty| ty.base == key.name && ty.schema.as_ref().is_none_or(|schema| *schema == key.schema))
+    };
+    let mut columns = Vec::new();
+    for (table, found) in &catalog.tables {
+        columns.extend(found.columns.iter().filter(|column| has_it(column)).map(|column| (table.clone(), column.name.clone())));
+    }
+    for (table, column) in columns {
+        super::table::drop_column(catalog, &table, &column, true);
     }
 }
 
@@ -400,7 +420,7 @@ fn drop_schema(catalog: &mut Catalog, name: &str, cascade: bool) {
     }
     let views: Vec<QName> = catalog.views.keys().filter(|key| key.schema == name).cloned().collect();
     for key in views {
-        relation::drop_view(catalog, &key);
+        view::drop_view(catalog, &key, true);
     }
     let gone = |keys: Vec<QName>| keys.into_iter().filter(|key| key.schema == name).collect::<Vec<_>>();
     for key in gone(catalog.sequences.keys().cloned().collect()) {
@@ -410,6 +430,7 @@ fn drop_schema(catalog: &mut Catalog, name: &str, cascade: bool) {
         catalog.types.remove(&key);
     }
     for key in gone(catalog.routines.keys().cloned().collect()) {
+        drop_callers(catalog, &key);
         catalog.routines.remove(&key);
     }
 }

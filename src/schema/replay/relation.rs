@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use super::view;
 use crate::schema::catalog::{Catalog, TableConstraintKind};
 use crate::schema::name::QName;
 
@@ -12,9 +13,12 @@ pub fn rename(catalog: &mut Catalog, from: &QName, to: &QName) {
     }
     if let Some(table) = catalog.tables.remove(from) {
         catalog.tables.insert(to.clone(), table);
+        catalog.gone.insert(from.clone());
         follow_table(catalog, from, to);
     } else if let Some(view) = catalog.views.remove(from) {
         catalog.views.insert(to.clone(), view);
+        catalog.gone.insert(from.clone());
+        view::follow_relation(catalog, from, to);
     } else if let Some(index) = catalog.indexes.remove(from) {
         rename_constraint_of_index(catalog, &index.table, index.constraint.as_deref(), &to.name);
         let mut index = Rc::unwrap_or_clone(index);
@@ -35,6 +39,7 @@ fn rename_constraint_of_index(catalog: &mut Catalog, table: &QName, constraint: 
 }
 
 fn follow_table(catalog: &mut Catalog, from: &QName, to: &QName) {
+    view::follow_relation(catalog, from, to);
     let owned: Vec<QName> = catalog.indexes.iter().filter(|(_, index)| index.table == *from).map(|(name, _)| name.clone()).collect();
     for name in owned {
         if let Some(index) = catalog.indexes.remove(&name) {
@@ -89,6 +94,7 @@ pub fn drop_table(catalog: &mut Catalog, key: &QName, cascade: bool) {
     if catalog.tables.remove(key).is_none() {
         return;
     }
+    catalog.gone.insert(key.clone());
     let indexes: Vec<QName> = catalog.indexes.iter().filter(|(_, index)| index.table == *key).map(|(name, _)| name.clone()).collect();
     for name in indexes {
         catalog.indexes.remove(&name);
@@ -104,16 +110,7 @@ pub fn drop_table(catalog: &mut Catalog, key: &QName, cascade: bool) {
     }
     if cascade {
         drop_foreign_keys_to(catalog, key, None);
-        drop_views_on(catalog, key, None);
-    }
-}
-
-pub fn drop_view(catalog: &mut Catalog, key: &QName) {
-    if catalog.views.remove(key).is_some() {
-        let indexes: Vec<QName> = catalog.indexes.iter().filter(|(_, index)| index.table == *key).map(|(name, _)| name.clone()).collect();
-        for name in indexes {
-            catalog.indexes.remove(&name);
-        }
+        view::drop_views_on(catalog, key, None);
     }
 }
 
@@ -130,22 +127,4 @@ pub fn drop_foreign_keys_to(catalog: &mut Catalog, target: &QName, column: Optio
             });
         }
     }
-}
-
-/// Removes views whose query reads a table, or names one column of it.
-pub fn drop_views_on(catalog: &mut Catalog, target: &QName, column: Option<&str>) {
-    let views: Vec<QName> = views_on(catalog, target, column);
-    for view in views {
-        drop_view(catalog, &view);
-        drop_views_on(catalog, &view, None);
-    }
-}
-
-/// Views whose query reads `target`; with a column, those that name it or may (`*`).
-pub fn views_on(catalog: &Catalog, target: &QName, column: Option<&str>) -> Vec<QName> {
-    let reads = |view: &crate::schema::catalog::View| {
-        view.query.relations.iter().any(|relation| catalog.resolve(relation) == *target)
-            && column.is_none_or(|column| view.query.star || view.query.columns.iter().any(|(_, name)| name.text == column))
-    };
-    catalog.views.iter().filter(|(_, view)| reads(view)).map(|(name, _)| name.clone()).collect()
 }

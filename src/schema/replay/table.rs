@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::{Context, constraint, names, relation};
+use super::{Context, constraint, names, relation, view};
 use crate::schema::catalog::{Catalog, Column, Origin, Sequence, Table, TableConstraint, TableConstraintKind};
 use crate::schema::name::{Name, QName, RelName};
 use crate::schema::op::{AlterTable, ColumnDef, CreateTable, Expr, Generated, PartitionBound, Persistence, Query, TableAction, Volatility};
@@ -332,7 +332,7 @@ fn with_constraint(catalog: &mut Catalog, key: &QName, name: &Name, change: impl
 
 /// Dropping a column takes every constraint and index that involves it along; what depends on it elsewhere only with CASCADE.
 /// Source: PostgreSQL manual, ALTER TABLE, DROP COLUMN.
-fn drop_column(catalog: &mut Catalog, key: &QName, name: &str, cascade: bool) {
+pub fn drop_column(catalog: &mut Catalog, key: &QName, name: &str, cascade: bool) {
     with_table(catalog, key, |table| {
         table.columns.retain(|column| column.name != name);
         table.constraints.retain(|constraint| !constraint.kind.columns().iter().any(|column| column == name));
@@ -350,7 +350,7 @@ fn drop_column(catalog: &mut Catalog, key: &QName, name: &str, cascade: bool) {
     }
     if cascade {
         relation::drop_foreign_keys_to(catalog, key, Some(name));
-        relation::drop_views_on(catalog, key, Some(name));
+        view::drop_views_on(catalog, key, Some(name));
     }
 }
 
@@ -387,6 +387,7 @@ fn rename_column(catalog: &mut Catalog, key: &QName, from: &str, to: &str) {
             index.expressions.iter_mut().chain(&mut index.predicate).for_each(|expr| rename_in(expr, &rename));
         }
     }
+    view::follow_column(catalog, key, from, to);
     let owners: Vec<QName> = catalog.references_to(key).map(|(owner, _)| owner.clone()).collect();
     for owner in owners {
         with_table(catalog, &owner, |table| {

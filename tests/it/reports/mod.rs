@@ -181,3 +181,31 @@ fn a_gate_that_holds_without_a_finding_is_in_every_list_of_findings() {
         assert!(run(format).contains("no CI evidence for this commit was given"), "{format}: {}", run(format));
     }
 }
+
+#[test]
+fn a_closed_pipe_ends_quietly_with_the_verdict() {
+    for format in ["human", "json", "html"] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_holdshort"));
+        command.args(["demo", "--format", format]).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        let mut child = command.spawn().expect("the binary runs");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(1), "{format}");
+        assert!(output.stderr.is_empty(), "{format}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn colour_is_asked_for_or_not_there() {
+    let coloured = |args: &[&str], variables: &[(&str, &str)]| -> bool {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_holdshort"));
+        command.env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE").arg("demo").args(args).envs(variables.iter().copied());
+        command.output().expect("the binary runs").stdout.contains(&0x1b)
+    };
+    assert!(!coloured(&[], &[]), "a pipe gets none");
+    assert!(coloured(&[], &[("CLICOLOR_FORCE", "1")]));
+    assert!(!coloured(&[], &[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "0")]));
+    assert!(coloured(&["--color", "always"], &[("NO_COLOR", "1")]));
+    assert!(!coloured(&["--color", "never"], &[("CLICOLOR_FORCE", "1")]));
+    assert!(!coloured(&["--color", "always", "--format", "json"], &[]));
+}

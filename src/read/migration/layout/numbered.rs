@@ -1,6 +1,6 @@
 //! Numbered files of one directory, in pairs (`1_x.up.sql`, `1_x.down.sql`) or one a migration: names in, migrations in numeric order out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -24,8 +24,13 @@ pub fn build(reader: &mut Reader, claim: &Claim) -> Result<Built, ChangeError> {
     let mut built = Built::default();
     let mut pairs: BTreeMap<Key, (Option<String>, Option<String>)> = BTreeMap::new();
     let takes_pairs = !matches!(claim.framework, Framework::Goose | Framework::Dbmate | Framework::Supabase | Framework::Atlas);
+    let variants = Variants::of(&claim.files);
     for path in &claim.files {
         let name = tree::name(path);
+        if let Some(reason) = variants.not_ours(name) {
+            built.skip(path, reason);
+            continue;
+        }
         if let Some(found) = PAIR.captures(name).filter(|_| takes_pairs) {
             let key = (order(&found[1]), found[1].to_owned(), found[2].to_owned());
             let pair = pairs.entry(key).or_default();
@@ -50,6 +55,45 @@ pub fn build(reader: &mut Reader, claim: &Claim) -> Result<Built, ChangeError> {
         drop_checkpoints(reader, &mut built)?;
     }
     Ok(built)
+}
+
+/// Scripts of one version for several databases, told apart by a part of their names (`pop` of Go): `1_x.up.sql`, `1_x.mysql.up.sql`.
+struct Variants {
+    /// Names, without the database, that have a script for PostgreSQL alone.
+    postgres: BTreeSet<String>,
+    /// Some script is for PostgreSQL, alone or among others.
+    ours: bool,
+}
+
+const POSTGRES: &[&str] = &["postgres", "postgresql", "pg", "psql"];
+const OTHERS: &[&str] = &["mysql", "mariadb", "sqlite", "sqlite3", "mssql", "sqlserver", "oracle", "cockroach", "cockroachdb", "crdb"];
+
+/// The database a name speaks of, and the name without it.
+fn variant(name: &str) -> (Option<&str>, String) {
+    let parts: Vec<&str> = name.split('.').collect();
+    let database = parts.iter().skip(1).copied().find(|part| POSTGRES.contains(part) || OTHERS.contains(part));
+    let rest: Vec<&str> = parts.into_iter().filter(|part| Some(*part) != database).collect();
+    (database, rest.join("."))
+}
+
+impl Variants {
+    fn of(files: &[String]) -> Variants {
+        let all = || files.iter().map(|path| variant(tree::name(path)));
+        let postgres = all().filter(|(database, _)| database.is_some_and(|database| POSTGRES.contains(&database))).map(|(_, rest)| rest);
+        Variants {
+            postgres: postgres.collect(),
+            ours: all().any(|(database, _)| database.is_none_or(|database| POSTGRES.contains(&database))),
+        }
+    }
+
+    /// Why a file does not run on PostgreSQL, where there is another that does.
+    fn not_ours(&self, name: &str) -> Option<&'static str> {
+        match variant(name) {
+            (Some(database), _) if OTHERS.contains(&database) && self.ours => Some("for another database than PostgreSQL, by its name"),
+            (None, rest) if self.postgres.contains(&rest) => Some("its variant for PostgreSQL runs instead"),
+            _ => None,
+        }
+    }
 }
 
 /// Version and title of a name the runner takes.
@@ -192,4 +236,20 @@ fn drop_checkpoints(reader: &mut Reader, built: &mut Built) -> Result<(), Change
     }
     built.migrations = kept;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_for_other_databases_are_left_out() {
+        let files =
+            ["1_a.up.sql", "1_a.mysql.up.sql", "2_b.up.sql", "2_b.postgres.up.sql", "2_b.sqlite3.autocommit.up.sql"].map(str::to_owned);
+        let variants = Variants::of(&files);
+        let left_out: Vec<bool> = files.iter().map(|file| variants.not_ours(file).is_some()).collect();
+        assert_eq!(left_out, [false, true, true, false, true]);
+        let only = ["1_a.mysql.up.sql".to_owned()];
+        assert_eq!(Variants::of(&only).not_ours(&only[0]), None);
+    }
 }

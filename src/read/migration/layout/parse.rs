@@ -50,14 +50,18 @@ pub fn parse_change(base: &mut [Unit], head: &mut [Unit], sources: &SourceMap) {
         if !fresh[at].is_empty() {
             let change = head[at].migrations.iter().filter(|migration| fresh[at].contains(&key(migration)));
             let scripts = change.flat_map(|migration| std::iter::once(&migration.up).chain(&migration.down));
-            let names = relevance::objects(scripts.flat_map(|script| &script.statements));
-            fill_history(unit, &fresh[at], names, sources);
+            let statements: Vec<&Statement> = scripts.flat_map(|script| &script.statements).collect();
+            let names = relevance::objects(statements.iter().copied());
+            // What a routine does that the change calls is in the history.
+            let calls = statements.iter().flat_map(|statement| &statement.ops).any(|op| sql::calls_own_routine(&op.kind));
+            let depth = if calls { Depth::Full } else { Depth::Catalog };
+            fill_history(unit, &fresh[at], names, depth, sources);
         }
     }
 }
 
 /// Parses of a unit's applied history what speaks of the named objects, and of what those hang on; all of it without names.
-fn fill_history(unit: &mut Unit, fresh: &HashSet<Key>, names: Option<Names>, sources: &SourceMap) {
+fn fill_history(unit: &mut Unit, fresh: &HashSet<Key>, names: Option<Names>, depth: Depth, sources: &SourceMap) {
     let (dialect, framework) = (unit.dialect, unit.framework);
     let mut history: Vec<&mut Script> =
         unit.migrations.iter_mut().filter(|migration| !fresh.contains(&key(migration))).map(|migration| &mut migration.up).collect();
@@ -66,7 +70,7 @@ fn fill_history(unit: &mut Unit, fresh: &HashSet<Key>, names: Option<Names>, sou
         let finder = names.as_ref().and_then(Finder::new);
         let speaks = |script: &Script| finder.as_ref().is_none_or(|finder| finder.speaks(sources.text(script.source)));
         let (mut wanted, rest): (Vec<&mut Script>, Vec<&mut Script>) = history.into_iter().partition(|script| speaks(script));
-        fill(wanted.iter_mut().map(|script| (&mut **script, Depth::Catalog, dialect, framework)).collect(), sources);
+        fill(wanted.iter_mut().map(|script| (&mut **script, depth, dialect, framework)).collect(), sources);
         history = rest;
         let Some(known) = &mut names else { return };
         let more: Names = wanted.iter().flat_map(|script| relevance::follow(&script.statements, known)).collect();

@@ -161,10 +161,15 @@ impl<'a> Lexer<'a> {
         end
     }
 
-    fn quoted(&self, open: usize, kind: Kind) -> (Kind, usize) {
+    fn quoted(&mut self, open: usize, kind: Kind) -> (Kind, usize) {
         let quote = self.bytes[open];
         let mut i = open + 1;
         while i < self.bytes.len() {
+            if let Some(end) = self.template_end(i, quote) {
+                self.placeholders.push((i, end));
+                i = end;
+                continue;
+            }
             if self.bytes[i] == quote {
                 if self.at(i + 1) != quote {
                     return (kind, i + 1);
@@ -174,6 +179,17 @@ impl<'a> Lexer<'a> {
             i += 1;
         }
         (Kind::Unterminated, self.bytes.len())
+    }
+
+    /// `{{ index .Options "Namespace" }}` inside quotes of the same kind: its own quotes do not end the quoted text.
+    fn template_end(&self, start: usize, quote: u8) -> Option<usize> {
+        if self.at(start) != b'{' || self.at(start + 1) != b'{' {
+            return None;
+        }
+        let inner = self.text.get(start + 2..self.find(start + 2, "}}")?)?;
+        let spoken = inner.trim_start_matches(['-', ' ']).starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '.' | '$'));
+        let quotes = inner.bytes().filter(|b| *b == quote).count();
+        (spoken && quotes > 0 && quotes % 2 == 0 && !inner.contains(['\n', ';'])).then_some(start + inner.len() + 4)
     }
 
     fn escaped(&self, open: usize) -> (Kind, usize) {

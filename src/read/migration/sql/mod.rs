@@ -20,6 +20,8 @@ pub enum Depth {
     Full,
 }
 
+pub use postgres::{calls_own as calls_own_routine, is_own as is_own_routine};
+
 /// Reads every statement of the regions. What cannot be read is an `Opaque` op, so no statement is ever left out.
 pub fn read(dialect: Dialect, text: &str, regions: &[Span]) -> Vec<Statement> {
     read_to(Depth::Full, dialect, text, regions)

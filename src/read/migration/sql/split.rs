@@ -315,6 +315,15 @@ mod tests {
     }
 
     #[test]
+    fn a_template_keeps_its_own_quotes() {
+        let text = r#"CREATE INDEX i ON "{{ index .Options "Namespace" }}".users (id); SELECT replace('{{', '}}');"#;
+        let split = split(text);
+        assert_eq!(split.pieces.len(), 2);
+        assert!(split.pieces.iter().all(|piece| piece.kind == PieceKind::Sql));
+        assert!(split.pieces[0].templated && !split.pieces[1].templated);
+    }
+
+    #[test]
     fn placeholders_become_words_of_the_same_length() {
         let text = "SELECT ${a.b}, :n, :'s', :\"i\", x::int, a[1:n], y := 2, {{ v }}, %(p)s, @q@, $(r), é";
         let split = split(text);

@@ -8,6 +8,7 @@ use crate::schema::catalog::{Column, TableConstraintKind};
 use crate::schema::effect::{Certainty, LockMode, Subject};
 use crate::schema::name::{Name, QName, RelName};
 use crate::schema::op::{ColumnDef, ConstraintKind, Expr, TableAction, Volatility};
+use crate::schema::replay;
 use crate::schema::types::TypeName;
 
 /// Source: manual, ALTER TABLE, ADD COLUMN and "Notes"; release notes of 11 (constant defaults) and 18 (virtual columns).
@@ -124,11 +125,11 @@ pub fn drop_column(scene: &mut Scene, key: &QName, column: &Name, if_exists: boo
         return;
     }
     drop_foreign_keys(scene, key, column, cascade);
-    for view in object::views_on(scene.before, key, Some(column.as_str())) {
+    for view in replay::views_on(scene.before, key, Some(column.as_str())) {
         if cascade {
             object::view_gone(scene, &view);
         } else {
-            let certainty = object::uses_for_sure(scene.before, &view, key, column.as_str());
+            let certainty = replay::uses(scene.before, &view, key, column.as_str());
             scene.aborts(format!("view {} still uses {}.{column}", view.short(), key.short()), certainty);
         }
     }
@@ -136,13 +137,24 @@ pub fn drop_column(scene: &mut Scene, key: &QName, column: &Name, if_exists: boo
         return;
     }
     let subject = Subject::column(key, column.as_str());
-    let how = format!("every statement that names {column} of {} fails: the column is gone", key.short());
-    scene.breaks(Hits::Both, subject.clone(), how, Certainty::Always);
+    if known.is_none() && if_exists {
+        scene.assume(format!("column {column} of {} is not in the migration history; it may be there", key.short()));
+        let how = format!("a statement that names {column} of {} fails if the column was there: it is gone", key.short());
+        scene.breaks(Hits::Both, subject.clone(), how, Certainty::Sometimes);
+    } else if !added_beside(scene, column) {
+        let how = format!("every statement that names {column} of {} fails: the column is gone", key.short());
+        scene.breaks(Hits::Both, subject.clone(), how, Certainty::Always);
+    }
     // A virtual generated column holds no data.
     if known.as_ref().and_then(|column| column.generated) != Some(false) {
         scene.loses(subject, format!("the values of {column} in every row of {}", key.short()));
     }
     constraint::arbiters_gone(scene, key, |columns| columns.contains(&column.text));
+}
+
+/// The same statement adds a column of that name: running code goes on, and meets the new column's values.
+fn added_beside(scene: &Scene, name: &Name) -> bool {
+    scene.other_actions().any(|action| matches!(action, TableAction::AddColumn { column, .. } if column.name == *name))
 }
 
 fn drop_foreign_keys(scene: &mut Scene, key: &QName, column: &Name, cascade: bool) {
@@ -185,12 +197,37 @@ pub fn alter_type(scene: &mut Scene, key: &QName, name: &Name, to: &TypeName, co
         return;
     }
     let column = scene.column(key, name.as_str()).cloned();
-    for view in object::views_on(scene.before, key, Some(name.as_str())) {
-        let certainty =
-            if scene.before.views.get(&view).is_some_and(|view| view.query.star) { Certainty::Sometimes } else { Certainty::Always };
+    for view in replay::views_on(scene.before, key, Some(name.as_str())) {
+        let certainty = replay::uses(scene.before, &view, key, name.as_str());
         scene.aborts(format!("view {} uses {}.{name}: its type cannot be changed", view.short(), key.short()), certainty);
     }
     type_change::judge(scene, key, name, column.as_ref(), to, collation, using);
+}
+
+/// A new default is what old INSERTs that leave the column out store from now on.
+pub fn set_default(scene: &mut Scene, key: &QName, name: &Name, default: &Expr) {
+    if !scene.must_have_column(key, name.as_str()) || scene.is_new_column(key, name.as_str()) {
+        return;
+    }
+    let Some(column) = scene.column(key, name.as_str()) else { return };
+    let text = column.default.as_ref().map(|old| old.text.clone());
+    if text.as_deref() != Some(default.text.as_str()) {
+        let old = text.unwrap_or_else(|| "NULL".to_owned());
+        let how =
+            format!("an INSERT of old code into {} that leaves out {name} stores {} where it stored {old}", key.short(), default.text);
+        scene.breaks(Hits::Readers, Subject::column(key, name.as_str()), how, Certainty::Sometimes);
+    }
+}
+
+/// Old readers never met NULL in the column.
+pub fn drop_not_null(scene: &mut Scene, key: &QName, name: &Name) {
+    if !scene.must_have_column(key, name.as_str()) || scene.is_new_column(key, name.as_str()) {
+        return;
+    }
+    if scene.column(key, name.as_str()).is_some_and(|column| column.not_null) {
+        let how = format!("old code that reads {name} of {} into a type without NULL fails once new code stores one", key.short());
+        scene.breaks(Hits::Readers, Subject::column(key, name.as_str()), how, Certainty::Sometimes);
+    }
 }
 
 /// Source: manual, ALTER TABLE, "DROP DEFAULT"; old INSERTs that leave the column out get NULL.
@@ -238,7 +275,7 @@ pub fn set_not_null(scene: &mut Scene, key: &QName, name: &Name) {
     }
     for member in scene.family(key) {
         if !proved_not_null(scene, &member, name) {
-            scene.scan(&member, format!("every row is checked for NULL in {name}"));
+            scene.scan_one(&member, format!("every row is checked for NULL in {name}"));
         }
     }
     // Where a CHECK forbids NULL already, writers meet nothing new.
@@ -279,7 +316,8 @@ fn proved_not_null(scene: &Scene, key: &QName, name: &Name) -> bool {
 
 /// Old code that writes NULL, or leaves the column out while nothing fills it.
 pub fn writers_of_null(scene: &mut Scene, key: &QName, name: &Name, column: Option<&Column>) {
-    let filled = column.is_some_and(|column| column.default.is_some() || column.identity.is_some() || column.generated.is_some());
+    let filled = column.is_some_and(|column| column.default.is_some() || column.identity.is_some() || column.generated.is_some())
+        || will_have_default(scene, name);
     let new = column.is_some_and(|column| column.origin == crate::schema::catalog::Origin::Rollout);
     let subject = Subject::column(key, name.as_str());
     match (new, filled) {

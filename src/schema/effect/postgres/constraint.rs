@@ -2,7 +2,7 @@
 
 use super::column;
 use super::scene::{Hits, Scene};
-use crate::schema::catalog::{TableConstraint, TableConstraintKind};
+use crate::schema::catalog::{Origin, TableConstraint, TableConstraintKind};
 use crate::schema::effect::{Certainty, LockMode, Subject, SubjectKind};
 use crate::schema::name::{Name, QName};
 use crate::schema::op::{Constraint, ConstraintKind};
@@ -26,7 +26,9 @@ pub fn add(scene: &mut Scene, key: &QName, written: &Constraint, only: bool) {
                 scene.aborts("a NOT VALID foreign key on a partitioned table needs PostgreSQL 18", Certainty::Always);
             }
             if !unchecked {
-                scene.scan(key, format!("every row is looked up in {}", target.short()));
+                for member in scene.partitions(key) {
+                    scene.scan_one(&member, format!("every row is looked up in {}", target.short()));
+                }
             }
             if !written.not_enforced {
                 let how = format!(
@@ -80,11 +82,15 @@ fn unique(scene: &mut Scene, key: &QName, columns: &[Name], using: Option<&Name>
         None => columns.to_vec(),
     };
     if primary {
-        let nullable = columns.iter().any(|column| !scene.column(key, column.as_str()).is_some_and(|column| column.not_null));
-        if nullable || (using.is_some() && index.is_none()) {
+        let nullable: Vec<Name> =
+            columns.iter().filter(|column| !scene.column(key, column.as_str()).is_some_and(|column| column.not_null)).cloned().collect();
+        if !nullable.is_empty() || (using.is_some() && index.is_none()) {
             scene.scan(key, "every row is checked for NULL in the key");
-            let how = format!("a write to {} that stores NULL in {} fails", key.short(), list(&columns));
-            restricts(scene, key, subject.clone(), how, &columns);
+        }
+        let nullable = if scene.is_new(key) { Vec::new() } else { nullable };
+        for column in nullable {
+            let known = scene.column(key, column.as_str()).cloned();
+            column::writers_of_null(scene, key, &column, known.as_ref());
         }
     }
     match using {
@@ -98,9 +104,7 @@ fn unique(scene: &mut Scene, key: &QName, columns: &[Name], using: Option<&Name>
         }
         None => {
             let what = if primary { "the primary key's index is built" } else { "the unique index is built" };
-            for member in scene.family(key) {
-                scene.build_index(&member, what);
-            }
+            scene.build_index(key, what);
             let how = format!("a write to {} that repeats {} fails", key.short(), list(&columns));
             restricts(scene, key, subject, how, &columns);
             if !scene.is_new(key) {
@@ -114,7 +118,7 @@ fn scan_family(scene: &mut Scene, key: &QName, only: bool, because: impl Into<St
     let because = because.into();
     let members = if only { vec![key.clone()] } else { scene.family(key) };
     for member in members {
-        scene.scan(&member, because.clone());
+        scene.scan_one(&member, because.clone());
     }
 }
 
@@ -149,7 +153,7 @@ pub fn validate(scene: &mut Scene, key: &QName, name: &Name) {
     }
     if !found.validated {
         for member in scene.family(key) {
-            scene.scan(&member, format!("every row is checked against {name}"));
+            scene.scan_one(&member, format!("every row is checked against {name}"));
         }
     }
 }
@@ -170,7 +174,7 @@ fn find(scene: &mut Scene, key: &QName, name: &Name) -> Option<TableConstraint> 
 /// PostgreSQL 18: making a constraint enforced checks every row under the same strong lock.
 pub fn alter(scene: &mut Scene, key: &QName, name: &Name, enforced: Option<bool>) {
     let Some(found) = find(scene, key, name) else { return };
-    if let TableConstraintKind::ForeignKey { table, .. } = &found.kind
+    if let (TableConstraintKind::ForeignKey { table, .. }, Some(_)) = (&found.kind, enforced)
         && table != key
     {
         scene.lock_because(table, LockMode::AccessExclusive, "the foreign key's triggers on it change");
@@ -179,6 +183,34 @@ pub fn alter(scene: &mut Scene, key: &QName, name: &Name, enforced: Option<bool>
         scene.scan(key, format!("every row is checked against {name}"));
         let how = format!("a write to {} that breaks {name} fails from now on", key.short());
         restricts(scene, key, Subject::on(SubjectKind::Constraint, key, name.as_str()), how, &[]);
+    }
+}
+
+/// `ON CONFLICT ON CONSTRAINT` names it; so does code that tells errors apart.
+pub fn rename(scene: &mut Scene, key: &QName, name: &Name) {
+    let Some(found) = find(scene, key, name) else { return };
+    let named = matches!(
+        found.kind,
+        TableConstraintKind::PrimaryKey { .. } | TableConstraintKind::Unique { .. } | TableConstraintKind::Exclude { .. }
+    );
+    if named && !scene.is_new(key) && found.origin != Origin::Rollout {
+        let how = format!("INSERT INTO {} … ON CONFLICT ON CONSTRAINT {name} fails: the constraint has another name", key.short());
+        scene.breaks(Hits::Writers, Subject::on(SubjectKind::Constraint, key, name.as_str()), how, Certainty::Sometimes);
+    }
+}
+
+/// Source: manual, 29.1.1 "Replica Identity": without one, UPDATE and DELETE of a published table fail.
+fn published_without_key(scene: &mut Scene, key: &QName) {
+    let added = scene.other_actions().any(|action| {
+        matches!(action, crate::schema::op::TableAction::AddConstraint { constraint } if matches!(constraint.kind, ConstraintKind::PrimaryKey { .. }))
+    });
+    let publishes = |publication: &crate::schema::catalog::Publication| {
+        publication.publishes_update_or_delete && (publication.all_tables || publication.tables.contains(key))
+    };
+    let Some((name, _)) = scene.before.publications.iter().find(|(_, publication)| publishes(publication)) else { return };
+    if !added && !scene.is_new(key) {
+        let how = format!("UPDATE and DELETE on {} fail: publication {name} publishes it, and its primary key is gone", key.short());
+        scene.breaks(Hits::Writers, Subject::table(key), how, Certainty::Always);
     }
 }
 
@@ -195,7 +227,10 @@ pub fn drop_constraint(scene: &mut Scene, key: &QName, name: &Name, if_exists: b
         }
         TableConstraintKind::PrimaryKey { columns } | TableConstraintKind::Unique { columns } => {
             keyed_references(scene, key, columns, name, cascade);
-            if !scene.is_new(key) && found.origin != crate::schema::catalog::Origin::Rollout {
+            if matches!(found.kind, TableConstraintKind::PrimaryKey { .. }) {
+                published_without_key(scene, key);
+            }
+            if !scene.is_new(key) && found.origin != Origin::Rollout {
                 let subject = Subject::on(SubjectKind::Constraint, key, name.as_str());
                 let how = format!(
                     "INSERT INTO {} … ON CONFLICT ({}) or ON CONSTRAINT {name} fails, and duplicates are let in",

@@ -1,7 +1,7 @@
-//! Data and maintenance: INSERT to VACUUM, and what is known to matter to no running client.
+//! Data and maintenance: INSERT to VACUUM.
 
-use super::scene::{Hits, Scene};
-use crate::schema::effect::{Certainty, LockMode, Subject};
+use super::scene::Scene;
+use crate::schema::effect::{LockMode, Subject};
 use crate::schema::name::{QName, RelName};
 use crate::schema::op::{Delete, Insert, Query, Update};
 
@@ -104,19 +104,4 @@ pub fn cluster(scene: &mut Scene, table: Option<&RelName>) {
     scene.must_know(&key);
     scene.lock(&key, LockMode::AccessExclusive);
     scene.rewrite(&key, "the table is written anew in the order of the index");
-}
-
-/// What a statement of a kind that has no op of its own means for running clients. Most mean nothing: comments, statistics,
-/// roles, casts, operators, collations, text search, foreign servers, subscriptions, large objects, cursors, listeners.
-pub fn irrelevant(scene: &mut Scene, verb: &str, object: &str) {
-    match (verb, object) {
-        ("alter", "system") | ("create", "database" | "tablespace") | ("drop", "tablespace" | "subscription") => {
-            scene.outside_transaction()
-        }
-        ("drop", "role" | "user") => {
-            let subject = Subject::of(crate::schema::effect::SubjectKind::Statement, format!("{verb} {object}"));
-            scene.breaks(Hits::Both, subject, "nothing can connect as a dropped role".to_owned(), Certainty::Sometimes);
-        }
-        _ => {}
-    }
 }

@@ -34,12 +34,10 @@ pub fn create(scene: &mut Scene, create: &CreateIndex) {
         scene.assume(format!("a failed first run leaves {index} invalid, and IF NOT EXISTS then keeps it so"));
     }
     if !(create.concurrently || create.only && partitioned) {
-        for member in scene.family(&key) {
-            if member != key {
-                scene.lock_because(&member, LockMode::Share, format!("the index is built on each partition of {}", key.short()));
-            }
-            scene.build_index(&member, "every row goes into the new index");
+        for member in scene.partitions(&key).into_iter().skip(1) {
+            scene.lock_because(&member, LockMode::Share, format!("the index is built on each partition of {}", key.short()));
         }
+        scene.build_index(&key, "every row goes into the new index");
     }
     if create.unique {
         restrict(scene, &key, create);

@@ -7,6 +7,7 @@ mod column;
 mod constraint;
 mod data;
 mod index;
+pub mod irrelevant;
 mod object;
 mod scene;
 mod table;
@@ -40,7 +41,9 @@ fn judge(scene: &mut Scene, op: &SchemaOp) {
         SchemaOp::Reindex { target, concurrently } => index::reindex(scene, target, *concurrently),
         SchemaOp::CreateView(create) => object::create_view(scene, create),
         SchemaOp::AlterView { view, action, .. } => object::alter_view(scene, view, action),
-        SchemaOp::DropView { view, materialized, if_exists, .. } => object::drop_view(scene, view, *materialized, *if_exists),
+        SchemaOp::DropView { view, materialized, if_exists, cascade } => {
+            object::drop_view(scene, view, *materialized, *if_exists, *cascade)
+        }
         SchemaOp::RefreshView { view, concurrently, .. } => object::refresh(scene, view, *concurrently),
         SchemaOp::AlterType { name, action } => object::alter_type(scene, name, action),
         SchemaOp::DropType { name, if_exists, cascade } | SchemaOp::DropDomain { domain: name, if_exists, cascade } => {
@@ -51,9 +54,9 @@ fn judge(scene: &mut Scene, op: &SchemaOp) {
         SchemaOp::DropSequence { name, if_exists, .. } => object::drop_sequence(scene, name, *if_exists),
         SchemaOp::CreateRoutine(create) => object::create_routine(scene, create),
         SchemaOp::AlterRoutine { routine, action } => object::alter_routine(scene, routine, action),
-        SchemaOp::DropRoutine { routine, if_exists, .. } => object::drop_routine(scene, routine, *if_exists),
+        SchemaOp::DropRoutine { routine, if_exists, cascade } => object::drop_routine(scene, routine, *if_exists, *cascade),
         SchemaOp::CreateTrigger(create) => object::create_trigger(scene, create),
-        SchemaOp::DropTrigger { name, table, .. } => object::drop_trigger(scene, name, table),
+        SchemaOp::DropTrigger { name, table, if_exists, .. } => object::drop_trigger(scene, name, table, *if_exists),
         SchemaOp::RenameTrigger { table, .. } => scene.lock_named(table, super::LockMode::AccessExclusive),
         SchemaOp::CreateRule { table, instead, event, .. } => object::create_rule(scene, table, event, *instead),
         SchemaOp::DropRule { table, .. } => scene.lock_named(table, super::LockMode::AccessExclusive),
@@ -76,7 +79,7 @@ fn judge(scene: &mut Scene, op: &SchemaOp) {
         SchemaOp::Vacuum { tables, full, .. } => data::vacuum(scene, tables, *full),
         SchemaOp::Analyze { tables } => data::analyze(scene, tables),
         SchemaOp::Cluster { table, .. } => data::cluster(scene, table.as_ref()),
-        SchemaOp::Irrelevant { verb, object, .. } => data::irrelevant(scene, verb, object),
+        SchemaOp::Irrelevant { verb, object, .. } => irrelevant::judge(scene, verb, object),
         // These change nothing that running statements use: new objects, session settings, transaction control, and bodies
         // whose statements are steps of their own.
         SchemaOp::CreateType { .. }

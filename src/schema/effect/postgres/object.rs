@@ -2,7 +2,7 @@
 
 use super::scene::{Hits, Scene};
 use super::table::tables_using;
-use crate::schema::catalog::{Catalog, Origin, Routine, UserTypeKind};
+use crate::schema::catalog::{Origin, Routine, UserTypeKind};
 use crate::schema::effect::{Certainty, LockMode, Subject, SubjectKind};
 use crate::schema::name::{Name, QName, RelName};
 use crate::schema::op::{
@@ -13,27 +13,16 @@ use crate::schema::replay;
 
 // ------------------------------------------------------------------------------------------------ views
 
-pub fn views_on(catalog: &Catalog, key: &QName, column: Option<&str>) -> Vec<QName> {
-    replay::views_on(catalog, key, column)
-}
-
-/// A view's query names the column, and the column can be of no other table.
-pub fn uses_for_sure(catalog: &Catalog, view: &QName, key: &QName, column: &str) -> Certainty {
-    let Some(view) = catalog.views.get(view) else { return Certainty::Sometimes };
-    let single = view.query.relations.len() == 1;
-    let sure = view
-        .query
-        .columns
-        .iter()
-        .any(|(table, name)| name.text == column && table.as_ref().map_or(single, |table| catalog.resolve(table) == *key));
-    if sure { Certainty::Always } else { Certainty::Sometimes }
-}
-
+/// A view that CASCADE drops, and every view that reads it.
 pub fn view_gone(scene: &mut Scene, view: &QName) {
-    scene.lock_because(view, LockMode::AccessExclusive, "CASCADE drops it");
-    if !scene.is_new(view) {
-        let how = format!("every statement on view {} fails: CASCADE drops it", view.short());
-        scene.breaks(Hits::Both, Subject::of(SubjectKind::View, view.to_string()), how, Certainty::Always);
+    let mut all = vec![view.clone()];
+    all.extend(replay::views_below(scene.before, view, None));
+    for view in all {
+        scene.lock_because(&view, LockMode::AccessExclusive, "CASCADE drops it");
+        if !scene.is_new(&view) {
+            let how = format!("every statement on view {} fails: CASCADE drops it", view.short());
+            scene.breaks(Hits::Both, Subject::of(SubjectKind::View, view.to_string()), how, Certainty::Always);
+        }
     }
 }
 
@@ -100,19 +89,31 @@ pub fn alter_view(scene: &mut Scene, name: &RelName, action: &ViewAction) {
     }
 }
 
-pub fn drop_view(scene: &mut Scene, name: &RelName, materialized: bool, if_exists: bool) {
+pub fn drop_view(scene: &mut Scene, name: &RelName, materialized: bool, if_exists: bool, cascade: bool) {
     let key = scene.resolve(name);
     if if_exists && !scene.before.views.contains_key(&key) && !scene.before.incomplete {
         return;
     }
     scene.must_know(&key);
     scene.lock(&key, LockMode::AccessExclusive);
+    for view in replay::views_on(scene.before, &key, None) {
+        if cascade {
+            view_gone(scene, &view);
+        } else if !dropped_beside(scene, &view) {
+            scene.aborts(format!("view {} still reads {}", view.short(), key.short()), Certainty::Always);
+        }
+    }
     if scene.is_new(&key) {
         return;
     }
     let kind = if materialized { "materialized view" } else { "view" };
     let how = format!("every statement on {kind} {} fails: it is gone", key.short());
     scene.breaks(Hits::Both, Subject::of(SubjectKind::View, key.to_string()), how, Certainty::Always);
+}
+
+/// The same statement drops the view too.
+fn dropped_beside(scene: &Scene, view: &QName) -> bool {
+    scene.other_ops().any(|op| matches!(op, SchemaOp::DropView { view: other, .. } if scene.resolve(other) == *view))
 }
 
 /// Source: manual, REFRESH MATERIALIZED VIEW: ACCESS EXCLUSIVE, with CONCURRENTLY EXCLUSIVE and a unique index needed.
@@ -338,11 +339,46 @@ pub fn alter_routine(scene: &mut Scene, routine: &RoutineName, action: &RoutineA
     gone(scene, routine, &format!("it is called {to} now"));
 }
 
-pub fn drop_routine(scene: &mut Scene, routine: &RoutineName, if_exists: bool) {
+pub fn drop_routine(scene: &mut Scene, routine: &RoutineName, if_exists: bool, cascade: bool) {
     if if_exists && overloads(scene, routine).is_empty() {
         return;
     }
+    let key = scene.resolve(&routine.name);
+    routine_dependants(scene, &key, cascade);
     gone(scene, routine, "it is gone");
+}
+
+/// Triggers and views that call a dropped routine: CASCADE takes them along, and locks their tables for it; else they make the
+/// statement fail. Overloads cannot be told apart in a view's text.
+fn routine_dependants(scene: &mut Scene, key: &QName, cascade: bool) {
+    for (table, trigger) in replay::triggers_of(scene.before, key) {
+        if !cascade {
+            scene.aborts(format!("trigger {trigger} on {} still calls {}", table.short(), key.short()), Certainty::Always);
+            continue;
+        }
+        scene.lock_because(&table, LockMode::AccessExclusive, format!("CASCADE drops its trigger {trigger}"));
+        trigger_gone(scene, &table, &trigger);
+    }
+    let alone = scene.before.routines.get(key).is_some_and(|overloads| overloads.len() == 1);
+    let calls = |view: &crate::schema::catalog::View| view.query.functions.iter().any(|function| scene.before.resolve(function) == *key);
+    let views: Vec<QName> = scene.before.views.iter().filter(|(_, view)| calls(view)).map(|(name, _)| name.clone()).collect();
+    for view in views {
+        if cascade {
+            view_gone(scene, &view);
+        } else if !dropped_beside(scene, &view) {
+            let certainty = if alone { Certainty::Always } else { Certainty::Sometimes };
+            scene.aborts(format!("view {} still calls {}", view.short(), key.short()), certainty);
+        }
+    }
+}
+
+fn trigger_gone(scene: &mut Scene, table: &QName, trigger: &str) {
+    let found = scene.table(table).and_then(|table| table.triggers.get(trigger));
+    let new = found.is_some_and(|trigger| trigger.origin == Origin::Rollout);
+    if !new && !scene.is_new(table) {
+        let how = format!("writes to {} no longer run trigger {trigger}, which old code counts on", table.short());
+        scene.breaks(Hits::Writers, Subject::on(SubjectKind::Trigger, table, trigger), how, Certainty::Sometimes);
+    }
 }
 
 fn gone(scene: &mut Scene, routine: &RoutineName, why: &str) {
@@ -360,7 +396,7 @@ fn gone(scene: &mut Scene, routine: &RoutineName, why: &str) {
 pub fn create_trigger(scene: &mut Scene, create: &CreateTrigger) {
     let key = scene.resolve(&create.table);
     scene.must_know(&key);
-    for member in scene.family(&key) {
+    for member in scene.partitions(&key) {
         scene.lock(&member, LockMode::ShareRowExclusive);
     }
     if let Some(from) = &create.from_table {
@@ -381,16 +417,16 @@ pub fn create_trigger(scene: &mut Scene, create: &CreateTrigger) {
     }
 }
 
-pub fn drop_trigger(scene: &mut Scene, name: &Name, table: &RelName) {
+pub fn drop_trigger(scene: &mut Scene, name: &Name, table: &RelName, if_exists: bool) {
     let key = scene.resolve(table);
+    // The trigger is looked up before the table is locked.
+    let missing = scene.table(&key).is_some_and(|table| !table.open && !table.triggers.contains_key(name.as_str()));
+    if if_exists && missing && !scene.before.incomplete {
+        return;
+    }
     scene.must_know(&key);
     scene.lock(&key, LockMode::AccessExclusive);
-    let new =
-        scene.table(&key).and_then(|table| table.triggers.get(name.as_str())).is_some_and(|trigger| trigger.origin == Origin::Rollout);
-    if !new && !scene.is_new(&key) {
-        let how = format!("writes to {} no longer run trigger {name}, which old code counts on", key.short());
-        scene.breaks(Hits::Writers, Subject::on(SubjectKind::Trigger, &key, name.as_str()), how, Certainty::Sometimes);
-    }
+    trigger_gone(scene, &key, name.as_str());
 }
 
 pub fn toggle_trigger(scene: &mut Scene, key: &QName, name: Option<&Name>, enable: bool) {
@@ -462,6 +498,10 @@ pub fn drop_schema(scene: &mut Scene, name: &str, cascade: bool) {
         } else {
             scene.aborts(format!("schema {name} still holds {}", table.short()), Certainty::Always);
         }
+    }
+    let routines: Vec<QName> = scene.before.routines.keys().filter(|key| key.schema == name && cascade).cloned().collect();
+    for routine in routines {
+        routine_dependants(scene, &routine, true);
     }
     if scene.before.schemas.get(name) != Some(&Origin::Rollout) {
         let how = format!("every statement that names schema {name} fails: it is gone");

@@ -16,6 +16,8 @@ pub enum Hits {
 pub struct Scene<'a> {
     pub before: &'a Catalog,
     pub server: ServerVersion,
+    /// The statement stops at the table it names: ONLY, or an action that does not recurse.
+    pub alone: bool,
     siblings: &'a [Op],
     index: usize,
     out: Effect,
@@ -23,7 +25,7 @@ pub struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     pub fn new(before: &'a Catalog, siblings: &'a [Op], index: usize, server: ServerVersion) -> Self {
-        Scene { before, server, siblings, index, out: Effect::default() }
+        Scene { before, server, alone: false, siblings, index, out: Effect::default() }
     }
 
     pub fn finish(self) -> Effect {
@@ -34,10 +36,15 @@ impl<'a> Scene<'a> {
         self.server.0 >= major
     }
 
+    /// The other ops of the same statement.
+    pub fn other_ops(&self) -> impl Iterator<Item = &'a SchemaOp> + use<'a> {
+        let index = self.index;
+        self.siblings.iter().enumerate().filter(move |(at, _)| *at != index).map(|(_, op)| &op.kind)
+    }
+
     /// The other actions of the same ALTER TABLE.
     pub fn other_actions(&self) -> impl Iterator<Item = &'a TableAction> + use<'a> {
-        let index = self.index;
-        self.siblings.iter().enumerate().filter(move |(at, _)| *at != index).filter_map(|(_, op)| match &op.kind {
+        self.other_ops().filter_map(|op| match op {
             SchemaOp::AlterTable(AlterTable { action, .. }) => Some(action),
             _ => None,
         })
@@ -76,6 +83,11 @@ impl<'a> Scene<'a> {
     /// Says that the history does not show a relation, when it does not.
     pub fn must_know(&mut self, key: &QName) {
         let known = self.before.has_relation(key);
+        if !known && self.before.gone.contains(key) {
+            // Dynamic SQL or another migration that was not read may have made it again.
+            let certainty = if self.before.incomplete { Certainty::Sometimes } else { Certainty::Always };
+            return self.aborts(format!("{} was dropped or renamed before this point of the history", key.short()), certainty);
+        }
         if !known || self.table(key).is_some_and(|table| table.origin == Origin::Assumed) {
             self.assume(format!("{} is not in the migration history; it is taken to exist and to be in use", key.short()));
         }
@@ -134,24 +146,40 @@ impl<'a> Scene<'a> {
         Work { relation: key.clone(), new: self.is_new(key), because: because.into() }
     }
 
+    /// The relation and, unless the statement stops at it, everything below it: each with rows of its own, each once.
+    fn works(&self, key: &QName, because: &str, known: &[Work]) -> Vec<Work> {
+        let members = if self.alone { vec![key.clone()] } else { self.family(key) };
+        let fresh = |member: &QName| self.has_rows(member) && known.iter().all(|work| work.relation != *member);
+        members.into_iter().filter(|member| fresh(member)).map(|member| self.work(&member, because)).collect()
+    }
+
     pub fn rewrite(&mut self, key: &QName, because: impl Into<String>) {
-        if self.has_rows(key) {
-            let work = self.work(key, because);
-            self.out.rewrites.push(work);
-        }
+        let works = self.works(key, &because.into(), &self.out.rewrites);
+        self.out.rewrites.extend(works);
     }
 
     pub fn scan(&mut self, key: &QName, because: impl Into<String>) {
+        let works = self.works(key, &because.into(), &self.out.scans);
+        self.out.scans.extend(works);
+    }
+
+    /// This relation and none below it.
+    pub fn scan_one(&mut self, key: &QName, because: impl Into<String>) {
         if self.has_rows(key) {
             let work = self.work(key, because);
             self.out.scans.push(work);
         }
     }
 
+    /// Keys and indexes reach partitions, not heirs.
     pub fn build_index(&mut self, key: &QName, because: impl Into<String>) {
-        if self.has_rows(key) {
-            let work = self.work(key, because);
-            self.out.index_builds.push(work);
+        let because = because.into();
+        let members = if self.alone { vec![key.clone()] } else { self.partitions(key) };
+        for member in members {
+            if self.has_rows(&member) && self.out.index_builds.iter().all(|work| work.relation != member) {
+                let work = self.work(&member, because.as_str());
+                self.out.index_builds.push(work);
+            }
         }
     }
 
@@ -198,6 +226,13 @@ impl<'a> Scene<'a> {
                 }
             }
         }
+        all
+    }
+
+    /// The table and its partitions, without heirs.
+    pub fn partitions(&self, key: &QName) -> Vec<QName> {
+        let mut all = self.family(key);
+        all.retain(|member| member == key || self.table(member).is_some_and(|table| table.partition_of.is_some()));
         all
     }
 

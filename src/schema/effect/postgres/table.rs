@@ -6,6 +6,7 @@ use crate::schema::catalog::{TableConstraintKind, UserTypeKind};
 use crate::schema::effect::{Certainty, LockMode, Subject, SubjectKind};
 use crate::schema::name::{QName, RelName};
 use crate::schema::op::{AlterTable, ConstraintKind, CreateTable, PartitionBound, Persistence, ReplicaIdentity, TableAction};
+use crate::schema::replay;
 
 pub fn create(scene: &mut Scene, create: &CreateTable) {
     let key = scene.resolve(&create.table);
@@ -31,12 +32,21 @@ pub fn create(scene: &mut Scene, create: &CreateTable) {
         let parent = scene.resolve(&part.parent);
         scene.must_know(&parent);
         scene.lock_because(&parent, LockMode::AccessExclusive, "a partition is added to it");
+        cloned_foreign_keys(scene, &parent);
         if part.bound != PartitionBound::Default {
             scan_default_partition(scene, &parent);
         }
     }
     for parent in &create.inherits {
         scene.lock_named(parent, LockMode::ShareUpdateExclusive);
+    }
+}
+
+/// A partition gets its parent's foreign keys, with their triggers on the tables they reference.
+fn cloned_foreign_keys(scene: &mut Scene, parent: &QName) {
+    let targets: Vec<QName> = scene.table(parent).map(foreign_targets).unwrap_or_default();
+    for target in targets.into_iter().filter(|target| target != parent) {
+        scene.lock_because(&target, LockMode::ShareRowExclusive, "the partition gets its parent's foreign key to it");
     }
 }
 
@@ -99,7 +109,7 @@ fn dependants(scene: &mut Scene, key: &QName, cascade: bool) {
             scene.aborts(format!("{} still has a foreign key to {}", owner.short(), key.short()), Certainty::Always);
         }
     }
-    for view in object::views_on(scene.before, key, None) {
+    for view in replay::views_on(scene.before, key, None) {
         if cascade {
             object::view_gone(scene, &view);
         } else {
@@ -140,6 +150,7 @@ pub fn alter(scene: &mut Scene, alter: &AlterTable) {
         return;
     }
     scene.must_know(&key);
+    scene.alone = alter.only || !recurses(&alter.action);
     lock_family(scene, &key, alter);
     match &alter.action {
         TableAction::AddColumn { column, if_not_exists } => column::add(scene, &key, column, *if_not_exists),
@@ -148,6 +159,9 @@ pub fn alter(scene: &mut Scene, alter: &AlterTable) {
         TableAction::AlterColumnType { column, ty, collation, using } => {
             column::alter_type(scene, &key, column, ty, collation.as_ref(), using.as_ref());
         }
+        TableAction::SetDefault { column, default } => column::set_default(scene, &key, column, default),
+        TableAction::DropNotNull { column } => column::drop_not_null(scene, &key, column),
+        TableAction::RenameConstraint { from, .. } => constraint::rename(scene, &key, from),
         TableAction::DropDefault { column } => column::drop_default(scene, &key, column),
         TableAction::SetNotNull { column } => column::set_not_null(scene, &key, column),
         TableAction::AddIdentity { column, .. } => {
@@ -177,15 +191,13 @@ pub fn alter(scene: &mut Scene, alter: &AlterTable) {
         TableAction::OwnerTo { role } => {
             scene.assume(format!("role {role} owns {} from now on; the running code may use it as before", key.short()))
         }
-        TableAction::SetDefault { .. }
-        | TableAction::DropNotNull { .. }
-        | TableAction::SetIdentity { .. }
+        // Catalog only: nothing that running statements use changes.
+        TableAction::SetIdentity { .. }
         | TableAction::DropExpression { .. }
         | TableAction::SetStatistics { .. }
         | TableAction::SetStorage { .. }
         | TableAction::SetCompression { .. }
         | TableAction::SetColumnOptions { .. }
-        | TableAction::RenameConstraint { .. }
         | TableAction::SetParameters { .. }
         | TableAction::ClusterOn { .. }
         | TableAction::SetWithoutOids
@@ -199,10 +211,11 @@ pub fn alter(scene: &mut Scene, alter: &AlterTable) {
 fn lock_family(scene: &mut Scene, key: &QName, alter: &AlterTable) {
     let mode = lock_mode(scene, &alter.action);
     scene.lock(key, mode);
-    if alter.only || !recurses(&alter.action) {
+    if scene.alone {
         return;
     }
-    for member in scene.family(key).into_iter().skip(1) {
+    let members = if reaches_heirs(&alter.action) { scene.family(key) } else { scene.partitions(key) };
+    for member in members.into_iter().skip(1) {
         scene.lock_because(&member, mode, format!("it is a partition or heir of {}", key.short()));
     }
 }
@@ -225,6 +238,16 @@ fn lock_mode(scene: &Scene, action: &TableAction) -> LockMode {
     }
 }
 
+/// Foreign keys and keys are not inherited; partitions get them all the same.
+fn reaches_heirs(action: &TableAction) -> bool {
+    match action {
+        TableAction::AddConstraint { constraint } => {
+            matches!(constraint.kind, ConstraintKind::Check { .. } | ConstraintKind::NotNull { .. })
+        }
+        _ => true,
+    }
+}
+
 fn recurses(action: &TableAction) -> bool {
     !matches!(
         action,
@@ -238,6 +261,8 @@ fn recurses(action: &TableAction) -> bool {
             | TableAction::Inherit { .. }
             | TableAction::SetParameters { .. }
             | TableAction::SetTablespace { .. }
+            | TableAction::SetLogged { .. }
+            | TableAction::SetAccessMethod { .. }
             | TableAction::ClusterOn { .. }
             | TableAction::Rule { .. }
     )
@@ -287,6 +312,7 @@ fn attach(scene: &mut Scene, parent: &QName, partition: &RelName, bound: &Partit
     let key = scene.resolve(partition);
     scene.must_know(&key);
     scene.lock_because(&key, LockMode::AccessExclusive, "it becomes a partition");
+    cloned_foreign_keys(scene, parent);
     let checks = scene
         .table(&key)
         .map(|table| table.constraints.iter().filter(|c| c.validated && matches!(c.kind, TableConstraintKind::Check { .. })).count());

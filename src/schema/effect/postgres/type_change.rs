@@ -219,11 +219,21 @@ pub fn cost_of(scene: &Scene, from: &TypeName, to: &TypeName) -> Cost {
         (old, new) if old == new && (old.starts_with("time") || old == "interval") => grows(from, to),
         ("cidr", "inet") | ("xml", "text" | "character varying") => to.modifiers.is_empty(),
         ("timestamp without time zone", "timestamp with time zone") | ("timestamp with time zone", "timestamp without time zone") => {
-            return if scene.at_least(12) && grows(from, to) { Cost::FreeInUtc } else { Cost::Rewrite };
+            return match () {
+                () if !scene.at_least(12) || !grows(from, to) => Cost::Rewrite,
+                () if is_utc(scene.before.time_zone.as_deref()) => Cost::Free,
+                () => Cost::FreeInUtc,
+            };
         }
         _ => false,
     };
     if free { Cost::Free } else { Cost::Rewrite }
+}
+
+/// A time zone that PostgreSQL compares equal to UTC: no offset, no daylight saving time.
+fn is_utc(zone: Option<&str>) -> bool {
+    let names = ["utc", "etc/utc", "uct", "etc/uct", "zulu", "etc/zulu", "gmt", "etc/gmt", "universal", "etc/universal", "0"];
+    zone.is_some_and(|zone| names.contains(&zone.trim().to_lowercase().as_str()))
 }
 
 /// A domain without constraints is its base type.

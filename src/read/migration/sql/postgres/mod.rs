@@ -29,10 +29,26 @@ mod volatility;
 use super::lex::{Kind, Token};
 use super::split::{self, Piece, PieceKind};
 use super::{Depth, Source, opaque};
-use crate::schema::op::{OpaqueReason, Statement};
+use crate::schema::name::RelName;
+use crate::schema::op::{OpaqueReason, SchemaOp, Statement};
 
 /// Bodies inside bodies that are still read.
 const MAX_NESTING: usize = 6;
+
+/// Whether a statement calls a routine that may be the user's own.
+pub fn calls_own(op: &SchemaOp) -> bool {
+    match op {
+        SchemaOp::Call { .. } => true,
+        SchemaOp::Select { query, .. } => query.functions.iter().any(is_own),
+        SchemaOp::Do { body, .. } => body.iter().flat_map(|statement| &statement.ops).any(|op| calls_own(&op.kind)),
+        _ => false,
+    }
+}
+
+/// Not one of PostgreSQL's own functions, as far as they are known here.
+pub fn is_own(function: &RelName) -> bool {
+    function.schema.as_ref().is_none_or(|schema| schema.as_str() != "pg_catalog") && !volatility::is_builtin(function.name.as_str())
+}
 
 pub(super) fn script(source: Source<'_>) -> Vec<Statement> {
     if source.nesting > MAX_NESTING {

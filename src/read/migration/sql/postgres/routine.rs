@@ -86,6 +86,7 @@ pub(super) fn create(c: &mut Cursor<'_>, or_replace: bool) -> Ops {
         volatility: None,
         body: Vec::new(),
         body_span: None,
+        body_unread: false,
     };
     if c.eat("returns") {
         let from = c.pos;
@@ -106,6 +107,7 @@ pub(super) fn create(c: &mut Cursor<'_>, or_replace: bool) -> Ops {
         let language = routine.language.clone().unwrap_or_default();
         routine.body_span = Some(inner(c, token).map_or(c.span_at(token), |(span, _)| span));
         routine.body = quoted_body(c, token, &language);
+        routine.body_unread = c.source.depth == Depth::Catalog;
     }
     single(span, SchemaOp::CreateRoutine(Box::new(routine)))
 }

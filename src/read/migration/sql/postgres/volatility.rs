@@ -14,6 +14,11 @@ pub(super) fn of_function(name: &str) -> Volatility {
     }
 }
 
+/// A function of PostgreSQL's own, as far as it is known here.
+pub(super) fn is_builtin(name: &str) -> bool {
+    name.starts_with("pg_") || of_function(name) != Volatility::Unknown
+}
+
 /// Sorted. Overloads that differ count with the weaker promise.
 const IMMUTABLE: &[&str] = &[
     "abs",

@@ -1,0 +1,193 @@
+//! One revision's pipelines in, deployments that run too early, too often or all at once out.
+
+use super::Weakness;
+use super::deed::Deed;
+use super::guard::{Guard, guard};
+use super::side::{Doing, Side};
+use super::words::{Reach, names_rollback};
+use crate::finding::{Confidence, Severity};
+use crate::read::pipeline::model::Event;
+use crate::read::shell::argv;
+
+/// One deployment a job: the first, in written order.
+fn jobs<'a, 's>(side: &'s Side<'a>) -> Vec<&'s Doing<'a>> {
+    let mut all: Vec<&Doing> = Vec::new();
+    for doing in side.deploys() {
+        if !all.iter().any(|known| std::ptr::eq(known.job, doing.job)) {
+            all.push(doing);
+        }
+    }
+    all
+}
+
+pub(super) fn confidence(doing: &Doing) -> Confidence {
+    match doing.deed {
+        Deed::Deploy { assumed: true } => Confidence::Assumed,
+        _ => Confidence::Proved,
+    }
+}
+
+/// Everything but production is somebody's sandbox.
+fn weigh(doing: &Doing, production: Severity, unknown: Severity) -> Option<Severity> {
+    match doing.reach() {
+        Some(Reach::Production) if confidence(doing) == Confidence::Assumed => Some(production.min(Severity::Warn)),
+        Some(Reach::Production) => Some(production),
+        None => Some(unknown),
+        Some(Reach::Elsewhere) => None,
+    }
+}
+
+fn weakness<'a>(doing: &Doing<'a>, span: crate::source::Span, message: String) -> Weakness<'a> {
+    let mut found = Weakness::new(doing.pipeline, span, doing.identity(), doing.job.title(), message);
+    found.confidence = confidence(doing);
+    found.production = doing.reach() == Some(Reach::Production);
+    found.vars = vec![("job", doing.job.id.text.clone()), ("command", doing.identity())];
+    found
+}
+
+fn is_rollback(doing: &Doing) -> bool {
+    let file = doing.pipeline.path.rsplit('/').next().unwrap_or("");
+    [file, &doing.job.id.text, doing.job.title(), doing.pipeline.name.as_deref().unwrap_or("")].iter().any(|name| names_rollback(name))
+}
+
+/// A deployment that no test stands before.
+pub fn untested<'a>(side: &Side<'a>) -> Vec<Weakness<'a>> {
+    let tests_elsewhere = side.doings.iter().any(|doing| {
+        doing.deed == Deed::Test
+            && (doing.pipeline.has(Event::PullRequest) || doing.pipeline.has(Event::Push) || doing.pipeline.is_only_called())
+    });
+    let mut all = Vec::new();
+    for doing in jobs(side).into_iter().filter(|doing| !is_rollback(doing)) {
+        let automatic = doing.pipeline.has(Event::Push) || doing.pipeline.has(Event::Called);
+        let (message, production, unknown) = match guard(side, doing) {
+            Guard::Tested(_) | Guard::OtherPipeline | Guard::Unknown(_) => continue,
+            Guard::Beside(test) if automatic && !doing.job.manual => {
+                let message = format!(
+                    "`{}` deploys without waiting for `{test}`, which runs beside it: a red test does not stop it.",
+                    doing.job.id.text
+                );
+                (message, Severity::Block, Severity::Warn)
+            }
+            _ if tests_elsewhere || !automatic => {
+                let message =
+                    format!("No test runs before `{}` deploys; only branch protection can keep an untested commit out.", doing.job.id.text);
+                (message, Severity::Note, Severity::Note)
+            }
+            _ => (
+                format!("No test runs before `{}` deploys, and nothing in this repository tests it elsewhere.", doing.job.id.text),
+                Severity::Warn,
+                Severity::Note,
+            ),
+        };
+        let Some(most) = weigh(doing, production, unknown) else { continue };
+        let mut found = weakness(doing, doing.job.id.span, message);
+        found.most = most;
+        found.label = Some((doing.span, "deploys here".to_owned()));
+        all.push(found);
+    }
+    all
+}
+
+/// A deployment that runs although what it needs failed.
+pub fn after_failure<'a>(side: &Side<'a>) -> Vec<Weakness<'a>> {
+    let mut all = Vec::new();
+    for doing in jobs(side).into_iter().filter(|doing| !is_rollback(doing)) {
+        let step = doing.step.and_then(|step| step.condition.as_ref());
+        for condition in [step, doing.job.condition.as_ref().filter(|_| !doing.job.needs.is_empty())].into_iter().flatten() {
+            let text = condition.text.replace(' ', "");
+            let runs = ["always()", "failure()", "!cancelled()", "succeededOrFailed()"].iter().find(|call| text.contains(*call));
+            let looks = text.contains("!failure()")
+                || text.contains(".result")
+                || text.contains("success()")
+                || text.contains("outcome")
+                || text.contains("conclusion")
+                || text.contains("dependencies.");
+            let Some(call) = runs.filter(|_| !looks) else { continue };
+            let message = format!(
+                "`{}` deploys even when what it needs has failed: its condition is `{call}` and looks at no result.",
+                doing.job.id.text
+            );
+            let Some(most) = weigh(doing, Severity::Block, Severity::Warn) else { continue };
+            let mut found = weakness(doing, condition.span, message);
+            found.most = most;
+            found.label = Some((doing.span, "deploys here".to_owned()));
+            all.push(found);
+        }
+    }
+    all
+}
+
+/// A deployment that the next run stops half way.
+pub fn cancelled<'a>(side: &Side<'a>) -> Vec<Weakness<'a>> {
+    let mut all = Vec::new();
+    for doing in jobs(side) {
+        let concurrency = [doing.job.concurrency.as_ref(), doing.pipeline.concurrency.as_ref()];
+        let Some(cancels) = concurrency.into_iter().flatten().find(|concurrency| concurrency.cancels == Some(true)) else { continue };
+        let group = cancels.group.as_deref().unwrap_or("");
+        // One group a commit or pull request: nothing else is in it.
+        let own = ["sha", "run_id", "run_number", "pull_request", "head_ref", "issue.number"].iter().any(|part| group.contains(part));
+        if own {
+            continue;
+        }
+        let Some(most) = weigh(doing, Severity::Block, Severity::Warn) else { continue };
+        let left = if doing.reach() == Some(Reach::Production) { "production" } else { "what it deploys to" };
+        let message = format!("The next run cancels `{}` while it deploys, and leaves {left} half changed.", doing.job.id.text);
+        let mut found = weakness(doing, cancels.span, message);
+        found.most = most;
+        found.label = Some((doing.span, "deploys here".to_owned()));
+        all.push(found);
+    }
+    all
+}
+
+/// A production deployment whose job names no environment.
+pub fn no_environment<'a>(side: &Side<'a>) -> Vec<Weakness<'a>> {
+    let mut all = Vec::new();
+    for doing in jobs(side).into_iter().filter(|doing| !doing.has_environment() && doing.job.calls.is_none()) {
+        if doing.reach() != Some(Reach::Production) {
+            continue;
+        }
+        let message = format!(
+            "`{}` deploys to production outside of any environment: no approval, branch limit or protected secret stands before it.",
+            doing.job.id.text
+        );
+        let mut found = weakness(doing, doing.job.id.span, message);
+        found.label = Some((doing.span, "deploys here".to_owned()));
+        all.push(found);
+    }
+    all
+}
+
+/// A command that gives the new version all of the traffic.
+pub fn promoted_at_once<'a>(side: &Side<'a>) -> Vec<Weakness<'a>> {
+    let mut all = Vec::new();
+    for doing in &side.doings {
+        let Some(command) = doing.command.filter(|_| !is_rollback(doing)) else { continue };
+        let words = argv(command);
+        let Some(how) = at_once(&words) else { continue };
+        if doing.reach() == Some(Reach::Elsewhere) {
+            continue;
+        }
+        let message = format!("`{how}` gives the new version all of the traffic in one step.");
+        let mut found = weakness(doing, command.span, message);
+        found.most = if doing.reach() == Some(Reach::Production) { Severity::Block } else { Severity::Warn };
+        all.push(found);
+    }
+    all
+}
+
+/// The part of a command that skips the stages.
+fn at_once(words: &[&str]) -> Option<String> {
+    let starts = |prefix: &[&str]| words.len() >= prefix.len() && words.iter().zip(prefix).all(|(word, part)| word == part);
+    let has = |word: &str| words.contains(&word);
+    if starts(&["kubectl", "argo", "rollouts", "promote"]) && has("--full") {
+        return Some("promote --full".to_owned());
+    }
+    if starts(&["gcloud", "run", "services", "update-traffic"]) && has("--to-latest") {
+        return Some("update-traffic --to-latest".to_owned());
+    }
+    if starts(&["gcloud", "app", "services", "set-traffic"]) {
+        return words.iter().find(|word| word.ends_with("=1") || word.ends_with("=100")).map(|word| format!("set-traffic {word}"));
+    }
+    words.iter().find(|word| word.contains("AllAtOnce")).map(|word| (*word).to_owned())
+}

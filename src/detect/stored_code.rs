@@ -1,0 +1,56 @@
+//! Functions kept in the database that use what a rollout takes away: targets and the catalog after it in, references out.
+//! A view needs no look: PostgreSQL refuses to drop what a view reads, or drops the view with it, and the effect says so.
+
+use crate::read::Facts;
+use crate::read::migration::Unit;
+use crate::schema::Timeline;
+use crate::schema::name::QName;
+use crate::schema::op::SchemaOp;
+use crate::source::{Place, SourceMap};
+use crate::usage::{self, Interest, Reference, SourceKind, Target, TargetKind, Usage};
+
+/// Adds what the functions name that are there before and after the rollout. One that it replaces is judged by its new body,
+/// which old code calls too.
+pub fn add(usage: &mut Usage, targets: &[Target], timelines: &[Timeline], facts: &Facts, sources: &SourceMap) {
+    let sought: Vec<Target> = targets
+        .iter()
+        .filter(|target| {
+            target.interest == Interest::AnyReference && matches!(target.kind, TargetKind::Table | TargetKind::View | TargetKind::Column)
+        })
+        .cloned()
+        .collect();
+    if sought.is_empty() {
+        return;
+    }
+    let mut found = Vec::new();
+    for timeline in timelines {
+        let head = &facts.head_units[timeline.unit];
+        let base = facts.base_units.iter().find(|base| base.root == head.root && base.framework == head.framework);
+        let kept = timeline.after.routines.keys().filter(|name| timeline.before.routines.contains_key(*name));
+        for (name, place) in kept.filter_map(|name| Some((name, definition(head, name).or_else(|| definition(base?, name))?))) {
+            found.extend(uses(&sought, name, place, sources));
+        }
+    }
+    usage.put_first(found);
+}
+
+/// The newest place of a history that defines the function.
+fn definition(unit: &Unit, name: &QName) -> Option<Place> {
+    let defines = |op: &SchemaOp| matches!(op, SchemaOp::CreateRoutine(create) if create.routine.name.name.text == name.name);
+    unit.migrations.iter().rev().map(|migration| &migration.up).find_map(|script| {
+        let statement = script.statements.iter().rev().find(|statement| statement.ops.iter().any(|op| defines(&op.kind)))?;
+        Some(Place { file: script.source, span: statement.span })
+    })
+}
+
+fn uses(targets: &[Target], name: &QName, place: Place, sources: &SourceMap) -> Vec<Reference> {
+    let first = sources.start(place).line;
+    let found = usage::search_sql(targets, sources.path(place.file), sources.snippet(place)).unwrap_or_default();
+    let placed = |reference: Reference| Reference {
+        line: first + reference.line - 1,
+        source_kind: SourceKind::Sql,
+        why: format!("in function {} of the database: {}", name.short(), reference.why),
+        ..reference
+    };
+    found.into_iter().map(placed).collect()
+}

@@ -1,0 +1,184 @@
+//! `.circleci/config.yml` in, one pipeline a workflow out. Orbs are named, not read.
+//!
+//! After the "Configuration reference": commands run under `bash -eo pipefail`; a job of a workflow waits for what `requires` names.
+
+use super::model::{Action, Event, Job, Named, Need, Pipeline, Step, System, Trigger};
+use super::text::{Joined, named, texts};
+use crate::read::shell::Options;
+use crate::read::tree::Node;
+use crate::source::{FileId, Span};
+
+const SHELL: Options = Options { errexit: true, pipefail: true };
+const MAX_NESTING: usize = 10;
+
+pub fn read(path: &str, source: FileId, text: &str, root: &Node) -> Vec<Pipeline> {
+    let mut all = Vec::new();
+    let reader = Reader { text, root };
+    if let Some(setup) = root.get("setup").filter(|node| node.as_bool() == Some(true)) {
+        let mut pipeline = Pipeline::new(source, path, System::Circleci);
+        pipeline.unknown(setup.span, "it is a setup configuration: what follows is made while it runs");
+        all.push(pipeline);
+    }
+    let workflows = root.get("workflows").map(Node::entries).unwrap_or_default();
+    for (key, node) in workflows {
+        let (Some(name), true) = (named(key), node.is_map()) else { continue };
+        all.push(reader.workflow(path, source, name, node));
+    }
+    if workflows.is_empty() {
+        // Without workflows the job `build` runs.
+        let mut pipeline = Pipeline::new(source, path, System::Circleci);
+        pipeline.triggers.push(every_push(Span::default()));
+        for (key, _) in root.get("jobs").map(Node::entries).unwrap_or_default() {
+            let Some(id) = named(key) else { continue };
+            let mut job = Job::new(id.text.clone(), id.span);
+            reader.steps(&mut pipeline, &mut job, &id.text);
+            pipeline.jobs.push(job);
+        }
+        all.push(pipeline);
+    }
+    all
+}
+
+fn every_push(span: Span) -> Trigger {
+    Trigger {
+        event: Event::Push,
+        name: Named { text: "every push".to_owned(), span },
+        branches: Vec::new(),
+        branches_ignored: Vec::new(),
+        paths: Vec::new(),
+        paths_ignored: Vec::new(),
+        after: Vec::new(),
+    }
+}
+
+struct Reader<'t> {
+    text: &'t str,
+    root: &'t Node,
+}
+
+impl Reader<'_> {
+    fn workflow(&self, path: &str, source: FileId, name: Named, node: &Node) -> Pipeline {
+        let mut pipeline = Pipeline::new(source, path, System::Circleci);
+        let scheduled = node.get("triggers").is_some();
+        let mut trigger = every_push(name.span);
+        if scheduled {
+            trigger.event = Event::Schedule;
+            trigger.name.text = "schedule".to_owned();
+        }
+        pipeline.triggers.push(trigger);
+        pipeline.name = Some(name.text);
+        for item in node.get("jobs").map(Node::items).unwrap_or_default() {
+            let (base, given) = match (named(item), item.entries().first()) {
+                (Some(name), _) => (name, None),
+                (None, Some((key, value))) => match named(key) {
+                    Some(name) => (name, Some(value)),
+                    None => continue,
+                },
+                _ => continue,
+            };
+            let job = self.job(&mut pipeline, base, given);
+            pipeline.jobs.push(job);
+        }
+        pipeline
+    }
+
+    fn job(&self, pipeline: &mut Pipeline, base: Named, given: Option<&Node>) -> Job {
+        let at = |key: &str| given.and_then(|given| given.get(key));
+        let id = at("name").and_then(Node::as_str).unwrap_or(&base.text).to_owned();
+        let mut job = Job::new(id, base.span);
+        let requires = at("requires").map(Node::items).unwrap_or_default();
+        let required = requires.iter().filter_map(|node| node.as_str().or_else(|| node.entries().first()?.0.as_str()));
+        job.needs = required.map(|job| Need { job: job.to_owned(), implied: false, optional: false }).collect();
+        job.manual = at("type").and_then(Node::as_str) == Some("approval");
+        if let Some(filters) = at("filters") {
+            let words: Vec<&str> = filters.span.text(self.text).split_whitespace().collect();
+            job.condition = Some(Named { text: format!("filters: {}", words.join(" ")), span: filters.span });
+        }
+        let mut with: Vec<(String, Named)> = Vec::new();
+        for (key, value) in given.map(Node::entries).unwrap_or_default() {
+            if let (Some(key), Some(value)) = (key.as_str(), named(value)) {
+                with.push((key.to_owned(), value));
+            }
+        }
+        // A context holds the credentials of what it is named after.
+        let contexts = texts(at("context"));
+        let words = with.iter().filter(|(key, _)| key.contains("env")).map(|(_, value)| value.text.clone());
+        job.environments = words.chain(contexts).collect();
+        if job.manual {
+            return job;
+        }
+        if base.text.contains('/') {
+            job.calls = Some(Action { uses: base, with });
+        } else {
+            self.steps(pipeline, &mut job, &base.text);
+        }
+        job
+    }
+
+    fn steps(&self, pipeline: &mut Pipeline, job: &mut Job, name: &str) {
+        let Some(node) = self.root.at(&["jobs", name]) else {
+            pipeline.unknown(job.id.span, format!("the job {name} is not defined in this file"));
+            return;
+        };
+        if node.get("type").and_then(Node::as_str) == Some("approval") {
+            job.manual = true;
+        }
+        for step in node.get("steps").map(Node::items).unwrap_or_default() {
+            self.step(job, step, None, 0);
+        }
+    }
+
+    fn step(&self, job: &mut Job, node: &Node, condition: Option<&Named>, depth: usize) {
+        let (name, body) = match (named(node), node.entries().first()) {
+            (Some(name), _) => (name, None),
+            (None, Some((key, value))) => match named(key) {
+                Some(name) => (name, Some(value)),
+                None => return,
+            },
+            _ => return,
+        };
+        let mut step = Step::at(name.span);
+        step.condition = condition.cloned();
+        match name.text.as_str() {
+            "run" => {
+                let Some(body) = body else { return };
+                let command = body.get("command").unwrap_or(body);
+                step.span = command.span;
+                step.name = body.str_at("name").map(str::to_owned);
+                step.directory = body.str_at("working_directory").map(str::to_owned);
+                step.afterwards = body.str_at("when") == Some("always");
+                step.shell = Some(SHELL);
+                let mut joined = Joined::default();
+                joined.add(self.text, command);
+                step.commands = joined.commands(SHELL);
+                job.steps.push(step);
+            }
+            "when" | "unless" => {
+                let Some(body) = body else { return };
+                let condition = body.entry("condition").map(|(_, value)| Named {
+                    text: format!("{}: {}", name.text, value.span.text(self.text).split_whitespace().collect::<Vec<_>>().join(" ")),
+                    span: value.span,
+                });
+                for inner in body.get("steps").map(Node::items).unwrap_or_default() {
+                    if depth < MAX_NESTING {
+                        self.step(job, inner, condition.as_ref(), depth + 1);
+                    }
+                }
+            }
+            _ => {
+                if let Some(command) = self.root.at(&["commands", &name.text]) {
+                    for inner in command.get("steps").map(Node::items).unwrap_or_default() {
+                        if depth < MAX_NESTING {
+                            self.step(job, inner, condition, depth + 1);
+                        }
+                    }
+                    return;
+                }
+                let given = body.map(Node::entries).unwrap_or_default();
+                let with = given.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), named(value)?))).collect();
+                step.action = Some(Action { uses: name, with });
+                job.steps.push(step);
+            }
+        }
+    }
+}
