@@ -181,7 +181,7 @@ pub fn default_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Findi
             Some(TableAction::SetDefault { column, default }) => {
                 column == gone
                     && !default.is_null
-                    && later.same_transaction(view)
+                    && std::ptr::eq(later.migration, view.migration)
                     && later.step.statement > view.step.statement
                     && same_table(view, later)
             }

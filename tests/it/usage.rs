@@ -134,6 +134,8 @@ fn activerecord_and_select_star_read_every_column() {
     assert_eq!(column("a.go", "db.Select(&us, \"SELECT * FROM users\")\n"), Some(Grade::Likely));
     assert_eq!(column("a.go", "db.Select(&us, \"SELECT count(*) FROM users\")\n"), None);
     assert_eq!(column("a.js", "const u = await db.query('SELECT * FROM users');\n"), Some(Grade::Possible));
+    // The same word of another table says nothing of this one's columns.
+    assert_eq!(column("a.sql", "SELECT * FROM users;\nSELECT nick_name FROM pets;\n"), Some(Grade::Possible));
     assert_eq!(column("a.sql", "-- name: one\nSELECT 1 FROM users\n\n-- name: two\nSELECT * FROM pets\n"), None);
     assert_eq!(column("a.go", "db.Select(&us, \"SELECT o.* FROM users u JOIN orders o ON true\")\n"), None);
 }

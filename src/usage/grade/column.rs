@@ -80,8 +80,7 @@ const GENERIC: &[&str] = &[
 pub fn any(file: &File, target: &Prepared, want: &Target) -> Vec<Found> {
     let table = want.table.as_deref().unwrap_or("");
     let mut found = Vec::new();
-    let mentions: Vec<&Hit> = file.hits_of(&[target.name]).collect();
-    for hit in &mentions {
+    for hit in file.hits_of(&[target.name]) {
         if left_alone(file, hit.start) {
             continue;
         }
@@ -91,7 +90,8 @@ pub fn any(file: &File, target: &Prepared, want: &Target) -> Vec<Found> {
         };
         found.push(Found { grade, access, at: hit.start, sql: LANGUAGES[file.language].sql, why });
     }
-    found.extend(stars(file, target, table, !mentions.is_empty()));
+    let named = found.iter().any(|found| found.grade >= Grade::Likely);
+    found.extend(stars(file, target, table, named));
     found.extend(whole_row_models(file, target, table, &want.name));
     found
 }
