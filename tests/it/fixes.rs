@@ -32,7 +32,8 @@ fn every_fix_of_every_example_reads_clean_and_is_made_once() {
                 continue;
             }
             let settled = settle(&change, &settings, &rules, true).expect("an outcome");
-            for tried in &settled.left {
+            // A fix that another rule offers may be refused here: with an INSERT that leaves the column out, no constraint is safe.
+            for tried in settled.left.iter().filter(|tried| tried.rule == rule.id) {
                 wrong.push(format!("{} `{}`: {}:{} {}: {}", rule.id, example.name, tried.path, tried.line, tried.rule, tried.text));
             }
             fixed.extend(settled.done.iter().map(|tried| tried.rule.clone()));

@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn words_are_found_where_they_are_written() {
-        let source = "a: |\n    go test \\\n      ./... || true\n\n    make x\nb: >-\n  npm\n  test || true\nc: \"echo \\\"x\\\" && make y\"\nd: 'it''s; make z'\ne: make w\n";
+        let source = "a: |\n    go test \\\n      ./... || true\n\n    make x\nb: >-\n  npm\n  test || true\nc: \"echo \\\"x\\\" && make y\"\nd: 'echo ''s''; make z'\ne: make w\n";
         let tree = parse(source, Syntax::Yaml);
         for (key, words) in [("a", "true"), ("a", "make"), ("b", "true"), ("c", "make"), ("d", "make"), ("e", "w")] {
             let mut joined = Joined::default();
