@@ -6,7 +6,7 @@ use crate::detect::step::at;
 use crate::error::{Error, PolicyError};
 use crate::finding::{Finding, Subject, SubjectKind};
 use crate::rule::Rule;
-use crate::rule::team::is_rule_file;
+use crate::rule::team::{is_rule_file, with_builtin};
 use crate::settings::{self, POLICY_FILE, looks_like_policy};
 use crate::source::{FileId, Place, Side, Span};
 
@@ -95,8 +95,10 @@ impl<'a> Own<'a> {
             self.add(CHANGED, None, &file.path, message);
         }
         let left_behind = settings::read_policy(&change.head_tree).and_then(|found| {
-            let source = found.as_ref().map(|(_, source)| source);
-            settings::check_rules(source, self.rules).map_err(Error::from)
+            let Some((policy, source)) = found else { return Ok(()) };
+            // A policy may configure the team rules that come with it.
+            let rules = with_builtin(&change.head_tree, &policy)?;
+            settings::check_rules(Some(&source), &rules).map_err(Error::from)
         });
         if let Err(error) = left_behind {
             self.broken(&error);

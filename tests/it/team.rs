@@ -69,6 +69,19 @@ fn the_policy_names_other_places_and_sets_severities() {
 }
 
 #[test]
+fn a_policy_may_configure_the_rules_that_come_with_it() {
+    let rule = example();
+    let configured = |id: &str| {
+        let repo = Scratch::new(&[FIRST]);
+        let policy = format!("rules: {{{id}: {{severity: note}}}}\n");
+        repo.commit("change", &[(PATH, &rule), ("holdshort.yaml", &policy)]);
+        !fired(&repo.check(&[], &[]), "policy/broken-here", "block").is_empty()
+    };
+    assert!(!configured("team/no-float-money"));
+    assert!(configured("team/not-there"));
+}
+
+#[test]
 fn a_broken_rule_is_refused_with_its_line() {
     for (from, to, word) in [
         ("when: ", "when: (", "no-float-money.yaml:"),
