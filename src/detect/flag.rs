@@ -4,7 +4,7 @@ use crate::detect::{Detector, Inspection};
 use crate::finding::{Confidence, Edit, Evidence, EvidenceKind, Finding, Fix, Label, Severity, Status, Subject, SubjectKind};
 use crate::flag::compare::FlagChange;
 use crate::flag::reference::Reference;
-use crate::read::flag::{Flag, Flaw, FlawKind, Format, Purpose, State, is_production};
+use crate::read::flag::{Flag, Flaw, FlawKind, Format, Purpose, State};
 use crate::rule::Rule;
 use crate::source::Place;
 
@@ -51,8 +51,10 @@ pub(super) fn option<'i>(inspection: &'i Inspection, rule: &'i Rule, name: &str)
 }
 
 /// Boolean release flags in production scope; manifests hold fallbacks of code, not states.
-pub(super) fn is_release(flag: &Flag) -> bool {
-    flag.purpose == Purpose::Release && is_production(&flag.environment) && flag.format != Format::OpenFeatureManifest
+pub(super) fn is_release(inspection: &Inspection, flag: &Flag) -> bool {
+    let path = inspection.sources.path(flag.place.file);
+    let production = inspection.settings.policy.environments.is_production(&flag.environment, path);
+    flag.purpose == Purpose::Release && production && flag.format != Format::OpenFeatureManifest
 }
 
 fn environment(flag: &Flag) -> String {
@@ -84,7 +86,7 @@ pub fn new_default_on(inspection: &Inspection, rule: &Rule, out: &mut Vec<Findin
     let mut imported: Vec<&Flag> = Vec::new();
     for change in &inspection.flags.changes {
         let FlagChange::Added { flag, bulk } = change else { continue };
-        if !is_release(flag) || flag.state != State::On {
+        if !is_release(inspection, flag) || flag.state != State::On {
             continue;
         }
         if *bulk {
@@ -112,7 +114,7 @@ fn import(inspection: &Inspection, rule: &Rule, on: &[&Flag]) -> Option<Finding>
 }
 
 pub fn new_partly_on(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
-    for flag in inspection.flags.changes.iter().filter_map(FlagChange::added).filter(|flag| is_release(flag)) {
+    for flag in inspection.flags.changes.iter().filter_map(FlagChange::added).filter(|flag| is_release(inspection, flag)) {
         if matches!(flag.state, State::Partial { .. } | State::Scheduled { .. }) {
             let message = format!("The new flag `{}` is not off{}: {}", flag.key, environment(flag), states(None, flag));
             out.push(at_decision(inspection, rule, flag, message));
@@ -123,7 +125,7 @@ pub fn new_partly_on(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
 /// Pairs of a flag before and after, in production scope.
 fn kept(inspection: &Inspection) -> impl Iterator<Item = (&Flag, &Flag)> {
     inspection.flags.changes.iter().filter_map(|change| match change {
-        FlagChange::Kept { before, after } if is_release(after) => Some((&**before, &**after)),
+        FlagChange::Kept { before, after } if is_release(inspection, after) => Some((&**before, &**after)),
         _ => None,
     })
 }
@@ -193,7 +195,7 @@ pub fn percentage_jump(inspection: &Inspection, rule: &Rule, out: &mut Vec<Findi
 
 pub fn targeting_moot(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     for change in &inspection.flags.changes {
-        let Some(flag) = change.after().filter(|flag| flag.moot && is_release(flag)) else { continue };
+        let Some(flag) = change.after().filter(|flag| flag.moot && is_release(inspection, flag)) else { continue };
         if matches!(change, FlagChange::Kept { before, .. } if before.moot) {
             continue;
         }
@@ -234,7 +236,7 @@ pub fn ambiguous_boolean(inspection: &Inspection, rule: &Rule, out: &mut Vec<Fin
 
 pub fn state_unknown(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     for change in &inspection.flags.changes {
-        let Some(flag) = change.after().filter(|flag| flag.state == State::Unknown && is_release(flag)) else { continue };
+        let Some(flag) = change.after().filter(|flag| flag.state == State::Unknown && is_release(inspection, flag)) else { continue };
         if matches!(change, FlagChange::Kept { before, .. } if before.body == flag.body) {
             continue;
         }

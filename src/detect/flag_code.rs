@@ -54,7 +54,7 @@ fn settled(flag: &Flag) -> Option<bool> {
 
 pub fn default_mismatch(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     let word = |on: bool| if on { "on" } else { "off" };
-    let definitions: Vec<&Flag> = inspection.flags.head.iter().filter(|flag| is_release(flag)).collect();
+    let definitions: Vec<&Flag> = inspection.flags.head.iter().filter(|flag| is_release(inspection, flag)).collect();
     let manifests = inspection.flags.head.iter().filter(|flag| flag.format == Format::OpenFeatureManifest);
     for (manifest, flag) in
         manifests.flat_map(|manifest| definitions.iter().filter(|flag| flag.key == manifest.key).map(move |flag| (manifest, flag)))

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use crate::change::ChangeSet;
 use crate::error::ChangeError;
-use crate::read::flag::is_production;
 use crate::read::rollback::Rollback;
 use crate::read::rollout::Unreadable;
 use crate::read::rollout::model::{Shift, System, Unit};
@@ -87,6 +86,9 @@ pub fn inspect(change: &ChangeSet, rollback: &Rollback, sources: &mut SourceMap,
     let both = load::both(change, sources, settings)?;
     let mut facts = reach::compare(change, both, sources);
     plan::add_declared(change, rollback, sources, &mut facts.units);
-    facts.units.iter_mut().for_each(|rolled| rolled.production = is_production(&rolled.unit.environment));
+    let environments = &settings.policy.environments;
+    for rolled in &mut facts.units {
+        rolled.production = environments.is_production(&rolled.unit.environment, sources.path(rolled.unit.place.file));
+    }
     Ok(facts)
 }

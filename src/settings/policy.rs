@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{Phase, PolicyText, policy_schema, shape};
 use crate::error::PolicyError;
 use crate::finding::{Gate, Severity};
+use crate::read::flag::is_production;
 use crate::read::migration::{Dialect, Framework};
 use crate::rule::Rule;
 
@@ -22,6 +23,7 @@ pub struct Policy {
     pub rules: BTreeMap<String, RulePolicy>,
     /// Gate id → phase → requirement.
     pub gates: BTreeMap<Gate, BTreeMap<Phase, Requirement>>,
+    pub environments: EnvironmentsPolicy,
     pub usage: UsagePolicy,
     pub rollback: RollbackPolicy,
     pub rollout: RolloutPolicy,
@@ -35,6 +37,26 @@ pub struct Policy {
     pub team_rules: Vec<String>,
     /// Being there makes the release gates required.
     pub release: Option<super::ReleasePolicy>,
+}
+
+/// Which environments serve users, where their names do not say so.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct EnvironmentsPolicy {
+    /// Names of environments, or of directories and files of their own, that are production.
+    pub production: Vec<String>,
+    /// Names of those that are not.
+    pub other: Vec<String>,
+}
+
+impl EnvironmentsPolicy {
+    /// Whether what belongs to an environment, in a file, serves users: as listed here, else as the environment is called.
+    pub fn is_production(&self, environment: &str, path: &str) -> bool {
+        let stem = path.rsplit('/').next().and_then(|name| name.split('.').next());
+        let names: Vec<&str> = [environment].into_iter().chain(path.split('/')).chain(stem).collect();
+        let lists = |list: &[String]| list.iter().any(|listed| names.iter().any(|name| name.eq_ignore_ascii_case(listed)));
+        lists(&self.production) || (!lists(&self.other) && is_production(environment))
+    }
 }
 
 /// Names flags in a format of the repository's own.

@@ -7,6 +7,8 @@ use holdshort::flag::compare::compare;
 use holdshort::read::flag::{State, claims, read_flags};
 use holdshort::source::FileId;
 
+use crate::scratch::{Scratch, fired};
+
 const TODAY: &str = "2026-06-01";
 
 /// One line a flag: key, environment, state, reason, flaws.
@@ -209,5 +211,19 @@ fn files_that_only_look_like_flags_are_left() {
         ("testdata/a.flagd.json", r#"{"flags": {"x": {"state": "ENABLED", "variants": {"on": true}, "defaultVariant": "on"}}}"#),
     ] {
         assert!(!claims(path, text) || read_flags(path, text, FileId(0), &[], TODAY) == Default::default(), "{path}");
+    }
+}
+
+#[test]
+fn the_policy_says_which_environments_serve_users() {
+    let flags = "version: \"1.5\"\nflags:\n  - {key: cart, name: Cart, type: BOOLEAN_FLAG_TYPE, enabled: true}\n";
+    let fires = |path: &str, policy: &str| {
+        let repo = Scratch::new(&[("holdshort.yaml", policy)]);
+        repo.commit("change", &[(path, flags)]);
+        !fired(&repo.check(&[], &[]), "flag/new-default-on", "block").is_empty()
+    };
+    let policy = "environments: {production: [staging], other: [lab]}\n";
+    for (path, by_name, listed) in [("flags/lab/features.yml", true, false), ("flags/staging/features.yml", false, true)] {
+        assert_eq!((fires(path, "rules: {}\n"), fires(path, policy)), (by_name, listed), "{path}");
     }
 }
