@@ -214,7 +214,10 @@ fn lock_family(scene: &mut Scene, key: &QName, alter: &AlterTable) {
     if scene.alone {
         return;
     }
-    let members = if reaches_heirs(&alter.action) { scene.family(key) } else { scene.partitions(key) };
+    // From 18 on every new constraint locks all descendants before it is told whether they get it (`ATPrepCmd`).
+    let new_constraint = matches!(alter.action, TableAction::AddConstraint { .. });
+    let members =
+        if reaches_heirs(&alter.action) || (new_constraint && scene.at_least(18)) { scene.family(key) } else { scene.partitions(key) };
     for member in members.into_iter().skip(1) {
         scene.lock_because(&member, mode, format!("it is a partition or heir of {}", key.short()));
     }
