@@ -1,4 +1,6 @@
 //! Build script: the rule files and the demo's trees in, embedded slices and one named test a rule file out.
+//!
+//! A check needs no examples and should not wait for YAML, so the rules are embedded twice: as written, and as JSON without them.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -14,6 +16,7 @@ fn main() -> io::Result<()> {
     let mut embedded = String::new();
     slice(&mut embedded, "RULES", &root.join("rules"), &rules);
     fs::write(out.join("rules.rs"), embedded)?;
+    fs::write(out.join("rules.json"), bare(&rules)?)?;
 
     let mut tests = String::new();
     for path in &rules {
@@ -29,6 +32,18 @@ fn main() -> io::Result<()> {
         slice(&mut demo, name, &tree, &files(&tree)?);
     }
     fs::write(out.join("demo.rs"), demo)
+}
+
+/// The rules without their examples, as one JSON array.
+fn bare(paths: &[PathBuf]) -> io::Result<String> {
+    let mut rules = Vec::new();
+    for path in paths {
+        let wrong = |error: &dyn std::fmt::Display| io::Error::other(format!("{}: {error}", path.display()));
+        let mut rule: serde_yaml::Value = serde_yaml::from_str(&fs::read_to_string(path)?).map_err(|error| wrong(&error))?;
+        rule.as_mapping_mut().ok_or_else(|| wrong(&"not a mapping"))?.remove("examples");
+        rules.push(rule);
+    }
+    Ok(serde_json::to_string(&rules)?)
 }
 
 /// All files below a directory, sorted.

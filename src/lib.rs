@@ -51,7 +51,7 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
     let rollouts = rollout::inspect(&change, &rollback, &mut sources, &settings)?;
     let release = read::release::read(&change, &settings, &rollback.documents, &sources);
     change.notices.extend(release.notice(&settings));
-    let inverses = schema::inverse::inverses(&facts.base_units, &facts.head_units, &settings, &sources);
+    let inverses = schema::inverse::inverses(&facts.base_units, &facts.head_units, &timelines, &sources);
     let evidence = read::evidence::read(&settings.evidence);
     let pipelines = read::pipeline::read(&change, &mut sources)?;
     let mut added = read::added::read(&change, &mut sources)?;

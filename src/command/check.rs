@@ -26,7 +26,7 @@ pub fn run(args: &CheckArgs, style: Style) -> Result<ExitCode, Error> {
         return run(&again(args, &change), style);
     }
     let outcome = crate::inspect(change, settings, &rules)?;
-    report(&args.output, &outcome, &rules, style)
+    report(&args.output, outcome, &rules, style)
 }
 
 /// The same check of the same change, now that its fixes are in the working tree.

@@ -30,5 +30,5 @@ pub fn run(args: &DemoArgs, style: Style) -> Result<ExitCode, Error> {
     change.origin = "the built-in example".to_owned();
     let settings = settings::load(&change, Phase::Merge)?;
     let outcome = crate::inspect(change, settings, &rules)?;
-    report(&args.output, &outcome, &rules, style)
+    report(&args.output, outcome, &rules, style)
 }

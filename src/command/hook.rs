@@ -48,7 +48,7 @@ fn pre_push(remote: Option<&str>, style: Style) -> Result<ExitCode, Error> {
         let rules = rule::team::with_builtin(settings.trusted(&change), &settings.policy)?;
         settings::check_rules(settings.policy_text.as_ref(), &rules)?;
         let outcome = crate::inspect(change, settings, &rules)?;
-        if report(&output, &outcome, &rules, style)? == ExitCode::Hold {
+        if report(&output, outcome, &rules, style)? == ExitCode::Hold {
             worst = ExitCode::Hold;
         }
     }

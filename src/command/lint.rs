@@ -45,7 +45,7 @@ pub fn run(args: &LintArgs, style: Style) -> Result<ExitCode, Error> {
     });
     let mut outcome = crate::inspect(change, settings, &rules)?;
     show_given_paths(&mut outcome, &args.files);
-    report(&args.output, &outcome, &rules, style)
+    report(&args.output, outcome, &rules, style)
 }
 
 /// Puts the paths the user gave where the numbered ones stand.

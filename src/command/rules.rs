@@ -29,7 +29,7 @@ fn here() -> Result<Vec<Rule>, Error> {
     } else {
         Snapshot::default()
     };
-    rule::team::with_builtin(&files, &policy)
+    rule::team::with_documented(&files, &policy)
 }
 
 /// Runs the examples of the team rules here.

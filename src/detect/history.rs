@@ -43,8 +43,9 @@ fn meaning(inspection: &Inspection, migration: &Migration) -> Vec<String> {
 
 pub fn edited(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     for (base, head) in pairs(inspection) {
+        let merged = base.counterparts(head);
         for migration in head.migrations.iter().filter(|migration| !migration.repeatable) {
-            let Some(old) = base.counterpart(migration, head) else { continue };
+            let Some(old) = merged.get(migration) else { continue };
             let same_text = script_text(&old.up, &inspection.sources) == script_text(&migration.up, &inspection.sources);
             if same_text || meaning(inspection, old) == meaning(inspection, migration) {
                 continue;
@@ -60,8 +61,9 @@ pub fn edited(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
 
 pub fn deleted(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     for (base, head) in pairs(inspection) {
+        let kept = head.counterparts(base);
         // Squashing replaces the whole beginning of the history: one finding tells it.
-        let gone: Vec<&Migration> = base.migrations.iter().filter(|old| head.counterpart(old, base).is_none()).collect();
+        let gone: Vec<&Migration> = base.migrations.iter().filter(|old| kept.get(old).is_none()).collect();
         let Some(first) = gone.first() else { continue };
         let more = if gone.len() > 1 { format!(" and {} more", gone.len() - 1) } else { String::new() };
         let message = match renamed(inspection, first, base, head) {
@@ -84,7 +86,8 @@ pub fn deleted(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
 /// The new migration that says the same as one that is gone.
 fn renamed<'a>(inspection: &Inspection, gone: &Migration, base: &Unit, head: &'a Unit) -> Option<&'a Migration> {
     let words = meaning(inspection, gone);
-    let new = |migration: &&Migration| base.counterpart(migration, head).is_none();
+    let merged = base.counterparts(head);
+    let new = |migration: &&Migration| merged.get(migration).is_none();
     head.migrations.iter().filter(new).find(|migration| !words.is_empty() && meaning(inspection, migration) == words)
 }
 
@@ -95,15 +98,16 @@ pub fn out_of_order(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>
         if head.framework == Framework::Liquibase {
             continue;
         }
+        let known = base.counterparts(head);
         let merged: Vec<(&Migration, &Migration)> = head
             .migrations
             .iter()
             .filter(|migration| !migration.repeatable)
-            .filter_map(|migration| Some((base.counterpart(migration, head)?, migration)))
+            .filter_map(|migration| Some((known.get(migration)?, migration)))
             .collect();
         let Some((_, last)) = merged.last() else { continue };
         let new = head.migrations.iter().take_while(|migration| !std::ptr::eq(*migration, *last)).filter(|migration| !migration.repeatable);
-        for migration in new.filter(|migration| base.counterpart(migration, head).is_none()) {
+        for migration in new.filter(|migration| known.get(migration).is_none()) {
             let message = format!(
                 "Migration {} is new and sorts before {}, which is merged. Runners that go by the highest version applied skip it, others run it out of order.",
                 migration.id, last.id

@@ -81,6 +81,12 @@ impl AddedFile {
         }
     }
 
+    /// Whether a new line says anything in that part.
+    pub fn has(&self, part: Part) -> bool {
+        let text = self.part(part);
+        self.lines.iter().any(|line| !line.text(text).trim().is_empty())
+    }
+
     /// Whether the line that holds `offset` is new.
     pub fn is_added(&self, offset: usize) -> bool {
         let next = self.lines.partition_point(|line| line.start <= offset);

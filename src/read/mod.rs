@@ -84,7 +84,8 @@ fn unread_dialects(base: &[Unit], head: &[Unit], touched: &BTreeSet<&str>) -> Ve
     let mut all = Vec::new();
     for unit in unknown {
         let old = base.iter().find(|old| old.root == unit.root);
-        let known = |migration: &migration::Migration| old.is_some_and(|old| old.counterpart(migration, unit).is_some());
+        let merged = old.map(|old| old.counterparts(unit));
+        let known = |migration: &migration::Migration| merged.as_ref().is_some_and(|merged| merged.get(migration).is_some());
         for migration in unit.migrations.iter().filter(|migration| touched.contains(migration.path.as_str()) && !known(migration)) {
             let reason = format!(
                 "it is for {} ({}), and only PostgreSQL migrations are judged; review it by hand, or correct the dialect in {}",

@@ -23,6 +23,13 @@ pub fn with_builtin(tree: &Snapshot, policy: &Policy) -> Result<Vec<Rule>, Error
     Ok(rules)
 }
 
+/// The same with the examples of the built-in rules, for those who read them.
+pub fn with_documented(tree: &Snapshot, policy: &Policy) -> Result<Vec<Rule>, Error> {
+    let mut rules = super::load::documented()?;
+    rules.extend(load(tree, policy)?);
+    Ok(rules)
+}
+
 /// A file that holds a team rule, by its path.
 pub fn is_rule_file(path: &str, policy: &Policy) -> bool {
     named(policy).is_ok_and(|globs| wanted(path, &globs))

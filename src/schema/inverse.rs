@@ -2,15 +2,15 @@
 
 use serde::Serialize;
 
+use super::Timeline;
 use super::catalog::{Catalog, Column, Origin, Table, UserTypeKind};
 use super::effect::postgres::effect;
 use super::effect::{Effect, Subject, SubjectKind};
 use super::name::QName;
 use super::op::{SchemaOp, Statement};
 use super::replay::Context;
-use super::timeline::{new_migrations, replay_history, replay_script};
-use crate::read::migration::{DEFAULT_POSTGRES, Dialect, Script, Unit};
-use crate::settings::Settings;
+use super::timeline::{new_migrations, replay_script};
+use crate::read::migration::{Script, Unit};
 use crate::source::{Place, SourceMap};
 
 /// One new migration with a down script, replayed up and down.
@@ -41,14 +41,17 @@ pub struct DownStep {
     pub effect: Effect,
 }
 
-/// Replays every new migration of the PostgreSQL units up and down.
-pub fn inverses(base: &[Unit], head: &[Unit], settings: &Settings, sources: &SourceMap) -> Vec<Inverse> {
+/// Replays every new migration up and down, over the catalogs the timelines begin with.
+pub fn inverses(base: &[Unit], head: &[Unit], timelines: &[Timeline], sources: &SourceMap) -> Vec<Inverse> {
     let mut all = Vec::new();
-    for (index, unit) in head.iter().enumerate().filter(|(_, unit)| matches!(unit.dialect, Dialect::Postgres | Dialect::Unknown)) {
+    for timeline in timelines {
+        let (index, server) = (timeline.unit, timeline.server);
+        let unit = &head[index];
+        if unit.migrations.iter().all(|migration| migration.down.is_none()) {
+            continue;
+        }
         let old = base.iter().find(|old| old.root == unit.root && old.framework == unit.framework);
-        let server = unit.server.unwrap_or(DEFAULT_POSTGRES);
-        let mut catalog = old.map(|unit| replay_history(unit, server)).unwrap_or_default();
-        catalog.incomplete |= settings.history_unknown;
+        let mut catalog = timeline.before.as_ref().clone();
         // When a rollback runs, what the rollout created is in use: to its effects it is history.
         let context = Context { origin: Origin::History, place: None, server };
         for (position, migration) in new_migrations(old, unit, sources) {

@@ -28,12 +28,10 @@ pub fn build(base: &[Unit], head: &[Unit], settings: &Settings, sources: &Source
 
 /// Migrations of `head` that base does not have, or has with another text and runs again.
 pub fn new_migrations<'a>(old: Option<&'a Unit>, head: &'a Unit, sources: &'a SourceMap) -> impl Iterator<Item = (usize, &'a Migration)> {
-    head.migrations.iter().enumerate().filter(move |(_, migration)| {
-        let known = old.and_then(|unit| unit.counterpart(migration, head));
-        match known {
-            None => true,
-            Some(known) => migration.repeatable && script_text(&known.up, sources) != script_text(&migration.up, sources),
-        }
+    let merged = old.map(|old| old.counterparts(head));
+    head.migrations.iter().enumerate().filter(move |(_, migration)| match merged.as_ref().and_then(|merged| merged.get(migration)) {
+        None => true,
+        Some(known) => migration.repeatable && script_text(&known.up, sources) != script_text(&migration.up, sources),
     })
 }
 

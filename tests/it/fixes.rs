@@ -12,7 +12,7 @@ use holdshort::settings::{Phase, Settings};
 use crate::cli::{commit, git, holdshort, repository, stderr, write};
 
 fn rules() -> Vec<Rule> {
-    load::builtin().expect("built-in rules")
+    load::documented().expect("built-in rules")
 }
 
 fn overlay(settled: &Settled) -> Overlay {

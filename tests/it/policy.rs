@@ -20,7 +20,7 @@ fn readme_policy() -> String {
 
 #[test]
 fn the_example_of_the_readme_is_a_policy() {
-    let rules = holdshort::rule::load::builtin().expect("built-in rules");
+    let rules = holdshort::rule::load::documented().expect("built-in rules");
     let (policy, source) = parse_policy("README.md", &readme_policy()).expect("the example");
     check_rules(Some(&source), &rules).expect("its rules");
     assert!(!policy.migrations.is_empty() && !policy.suppressions.is_empty() && !policy.gates.is_empty());
@@ -31,7 +31,7 @@ fn the_example_of_the_readme_is_a_policy() {
 fn the_schema_is_closed_and_of_known_words() {
     let output = holdshort(Path::new("."), &["schema", "policy"]);
     let printed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    assert_eq!(printed, policy_schema(&holdshort::rule::load::builtin().expect("built-in rules")));
+    assert_eq!(printed, policy_schema(&holdshort::rule::load::documented().expect("built-in rules")));
     assert_eq!(printed["$schema"], "https://json-schema.org/draft/2020-12/schema");
     assert_eq!(
         printed.pointer("/properties/rules/properties/rollback~1too-slow/properties/options/properties/max_minutes/type"),
@@ -43,7 +43,7 @@ fn the_schema_is_closed_and_of_known_words() {
 /// The schema says of the policy what holdshort says: to any validator, not only to ours.
 #[test]
 fn a_validator_of_json_schema_agrees() {
-    let schema = policy_schema(&holdshort::rule::load::builtin().expect("built-in rules"));
+    let schema = policy_schema(&holdshort::rule::load::documented().expect("built-in rules"));
     let validator = jsonschema::validator_for(&schema).expect("a JSON Schema");
     let value = |text: &str| serde_yaml::from_str::<Value>(text).expect("YAML");
     let readme = value(&readme_policy());
@@ -61,7 +61,7 @@ fn a_validator_of_json_schema_agrees() {
     ] {
         assert!(!validator.is_valid(&value(wrong)), "{wrong}");
         assert!(
-            parse_policy("p", wrong).and_then(|(_, source)| check_rules(Some(&source), &holdshort::rule::load::builtin()?)).is_err(),
+            parse_policy("p", wrong).and_then(|(_, source)| check_rules(Some(&source), &holdshort::rule::load::documented()?)).is_err(),
             "{wrong}"
         );
     }

@@ -1,5 +1,6 @@
 //! What a red-flag rule file says under `data:`: YAML in, checked patterns out. Adding a pattern needs no code.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
@@ -100,51 +101,83 @@ pub struct Given {
     pub what: String,
 }
 
-/// A pattern that is ready to search.
+/// A pattern that is ready to search. What a change does not need is never compiled: most changes need little of it.
 pub struct Search {
     pub data: Pattern,
-    pub pattern: Option<Regex>,
-    pub unless: Option<Regex>,
-    pub near: Option<(Regex, usize)>,
-    paths: GlobSet,
-    except: GlobSet,
+    pattern: OnceCell<Option<Regex>>,
+    unless: OnceCell<Option<Regex>>,
+    near: OnceCell<Option<Regex>>,
+    paths: OnceCell<GlobSet>,
+    except: OnceCell<GlobSet>,
 }
 
 impl Search {
     pub fn wants(&self, path: &str) -> bool {
-        (self.data.paths.is_empty() || self.paths.is_match(path)) && !self.except.is_match(path)
+        let fits = |cell: &OnceCell<GlobSet>, list: &[String]| cell.get_or_init(|| globs(list).unwrap_or_default()).is_match(path);
+        (self.data.paths.is_empty() || fits(&self.paths, &self.data.paths))
+            && (self.data.except.is_empty() || !fits(&self.except, &self.data.except))
+    }
+
+    pub fn pattern(&self) -> Option<&Regex> {
+        ready(&self.pattern, self.data.pattern.as_deref())
+    }
+
+    pub fn unless(&self) -> Option<&Regex> {
+        ready(&self.unless, self.data.unless.as_deref())
+    }
+
+    /// What silences a hit nearby, and within how many lines.
+    pub fn near(&self) -> Option<(&Regex, usize)> {
+        let near = self.data.unless_near.as_ref()?;
+        Some((ready(&self.near, Some(&near.pattern))?, near.lines))
     }
 }
 
-/// The patterns of a rule, or what is wrong with them.
+/// Compiled at its first use. That it compiles is proved when the rule file is checked.
+fn ready<'a>(cell: &'a OnceCell<Option<Regex>>, pattern: Option<&str>) -> Option<&'a Regex> {
+    cell.get_or_init(|| pattern.and_then(|pattern| regex(pattern).ok())).as_ref()
+}
+
+fn globs(list: &[String]) -> Result<GlobSet, String> {
+    glob_set(&list.iter().map(String::as_str).collect::<Vec<_>>()).map_err(|error| format!("data: {error}"))
+}
+
+/// The patterns of a rule, or what is wrong with their form.
 pub fn searches(rule: &Rule) -> Result<Vec<Search>, String> {
     let mut data = rule.data.clone().ok_or("it has no `data`")?;
     data.apply_merge().map_err(|error| format!("data: {error}"))?;
     let patterns: Vec<Pattern> = serde_yaml::from_value(data).map_err(|error| format!("data: {error}"))?;
-    if patterns.is_empty() {
-        return Err("`data` has no pattern".to_owned());
-    }
-    patterns.into_iter().map(search).collect()
+    let search = |data| Search {
+        data,
+        pattern: OnceCell::new(),
+        unless: OnceCell::new(),
+        near: OnceCell::new(),
+        paths: OnceCell::new(),
+        except: OnceCell::new(),
+    };
+    Ok(patterns.into_iter().map(search).collect())
 }
 
-fn search(data: Pattern) -> Result<Search, String> {
-    let keys = data.scope == Scope::AddedKeys;
-    if keys != data.at.is_some() || keys && data.paths.is_empty() {
-        return Err("`at` and `paths` belong to `in: added-keys`, and it needs them".to_owned());
+/// What is wrong with the `data:` of a rule, down to each expression and glob in it.
+pub fn problem(rule: &Rule) -> Result<(), String> {
+    let searches = searches(rule)?;
+    if searches.is_empty() {
+        return Err("`data` has no pattern".to_owned());
     }
-    if data.pattern.is_none() {
-        return Err("it has no `pattern`".to_owned());
+    for Search { data, .. } in &searches {
+        let keys = data.scope == Scope::AddedKeys;
+        if keys != data.at.is_some() || keys && data.paths.is_empty() {
+            return Err("`at` and `paths` belong to `in: added-keys`, and it needs them".to_owned());
+        }
+        let pattern = data.pattern.as_deref().ok_or("it has no `pattern`")?;
+        let others = [data.unless.as_deref(), data.unless_near.as_ref().map(|near| near.pattern.as_str())];
+        for expression in others.into_iter().flatten().chain([pattern]) {
+            regex(expression)?;
+        }
+        globs(&data.paths)?;
+        globs(&data.except)?;
     }
-    let compiled = |pattern: &Option<String>| pattern.as_deref().map(regex).transpose();
-    let globs = |list: &[String]| glob_set(&list.iter().map(String::as_str).collect::<Vec<_>>()).map_err(|error| format!("data: {error}"));
-    Ok(Search {
-        pattern: compiled(&data.pattern)?,
-        unless: compiled(&data.unless)?,
-        near: data.unless_near.as_ref().map(|near| Ok::<_, String>((regex(&near.pattern)?, near.lines))).transpose()?,
-        paths: globs(&data.paths)?,
-        except: globs(&data.except)?,
-        data,
-    })
+    Ok(())
 }
 
 /// A compiled pattern; each is compiled once.

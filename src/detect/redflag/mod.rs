@@ -24,7 +24,7 @@ const MAX_IN_FILE: usize = 20;
 
 /// What is wrong with the `data:` of a rule, if it is one of these.
 pub fn problem(rule: &Rule) -> Option<String> {
-    (rule.detector.as_deref() == Some("redflag.pattern")).then(|| data::searches(rule).err()).flatten()
+    (rule.detector.as_deref() == Some("redflag.pattern")).then(|| data::problem(rule).err()).flatten()
 }
 
 fn pattern(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
@@ -40,7 +40,8 @@ fn pattern(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
             Scope::AddedKeys => keys::added(inspection, rule, search, out),
             scope => {
                 let Some(part) = scope.part() else { continue };
-                for file in inspection.added.files.iter().filter(|file| search.wants(&file.path)) {
+                let searched = inspection.added.files.iter().filter(|file| file.has(part) && search.wants(&file.path));
+                for file in searched {
                     lines(inspection, rule, search, file, part, out);
                 }
             }
@@ -57,8 +58,8 @@ fn pattern(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
 
 /// Where the pattern is in a line that nothing silences.
 fn found(search: &Search, line: &str) -> Option<Span> {
-    let found = search.pattern.as_ref()?.find(line)?;
-    let silent = search.unless.as_ref().is_some_and(|unless| unless.is_match(line));
+    let found = search.pattern()?.find(line)?;
+    let silent = search.unless().is_some_and(|unless| unless.is_match(line));
     (!silent).then(|| Span { start: found.start(), end: found.end() })
 }
 
@@ -75,11 +76,11 @@ fn lines(inspection: &Inspection, rule: &Rule, search: &Search, file: &AddedFile
 
 /// The lines around a hit have what silences it.
 fn silenced_nearby(inspection: &Inspection, search: &Search, file: FileId, hit: Span) -> bool {
-    let Some((near, distance)) = &search.near else { return false };
+    let Some((near, distance)) = search.near() else { return false };
     let source = inspection.sources.get(file);
     let line = source.lines().line_of(hit.start);
     let last = (line + distance).min(source.lines().line_count().saturating_sub(1));
-    (line.saturating_sub(*distance)..=last).any(|line| near.is_match(source.lines().line_span(&source.text, line).text(&source.text)))
+    (line.saturating_sub(distance)..=last).any(|line| near.is_match(source.lines().line_span(&source.text, line).text(&source.text)))
 }
 
 /// Findings at the hits of one file, so many that a person reads them.

@@ -4,6 +4,8 @@ pub mod dialect;
 pub mod layout;
 pub mod sql;
 
+use std::collections::{HashMap, HashSet};
+
 use serde::Serialize;
 
 use super::Unread;
@@ -28,12 +30,30 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// The same migration here, of another revision of this unit: in the same file, else by its id when its file was renamed.
-    /// Some histories use a version twice, so the id alone does not tell.
-    pub fn counterpart(&self, migration: &Migration, of: &Unit) -> Option<&Migration> {
-        let same = |known: &&Migration| known.id == migration.id && known.repeatable == migration.repeatable;
-        let here = self.migrations.iter().find(|known| same(known) && known.path == migration.path);
-        here.or_else(|| self.migrations.iter().filter(same).find(|known| of.migrations.iter().all(|other| other.path != known.path)))
+    /// This unit's migrations, to be found from `other`, another revision of the same unit.
+    pub fn counterparts<'a>(&'a self, other: &'a Unit) -> Counterparts<'a> {
+        let mut known: HashMap<(&str, bool), Vec<&Migration>> = HashMap::new();
+        for migration in &self.migrations {
+            known.entry((&migration.id, migration.repeatable)).or_default().push(migration);
+        }
+        Counterparts { known, other: other.migrations.iter().map(|migration| migration.path.as_str()).collect() }
+    }
+}
+
+/// Tells which migrations of two revisions of a unit are the same one.
+pub struct Counterparts<'a> {
+    known: HashMap<(&'a str, bool), Vec<&'a Migration>>,
+    /// Paths of the other revision's migrations.
+    other: HashSet<&'a str>,
+}
+
+impl<'a> Counterparts<'a> {
+    /// The migration in the same file, else the one of the same id whose file was renamed. Some histories use a version
+    /// twice, so the id alone does not tell.
+    pub fn get(&self, migration: &Migration) -> Option<&'a Migration> {
+        let same = self.known.get(&(migration.id.as_str(), migration.repeatable))?;
+        let here = same.iter().find(|known| known.path == migration.path);
+        here.or_else(|| same.iter().find(|known| !self.other.contains(known.path.as_str()))).copied()
     }
 }
 

@@ -146,7 +146,7 @@ fn many(count: usize, rules: &[holdshort::rule::Rule]) -> Outcome {
 
 #[test]
 fn thousands_of_findings_are_bounded_and_counted() {
-    let rules = holdshort::rule::load::builtin().expect("rules");
+    let rules = holdshort::rule::load::documented().expect("rules");
     let outcome = many(10_000, &rules);
     let context = Context { style: Style { color: false, width: 100 }, rules: &rules, blob_url: None };
     let read = |name: &str| {

@@ -38,6 +38,7 @@ fn regex(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a constant pattern")
 }
 
+// Classes of ASCII, which compile fast.
 static MARKS: LazyLock<Vec<Marks>> = LazyLock::new(|| {
     let marks = |style, up: &str, down: &str, opt_out: &str| Marks {
         style,
@@ -48,16 +49,21 @@ static MARKS: LazyLock<Vec<Marks>> = LazyLock::new(|| {
     vec![
         marks(
             Style::Goose,
-            r"(?mi)^[ \t]*--[ \t]*\+goose[ \t]+up\b.*$",
-            r"(?mi)^[ \t]*--[ \t]*\+goose[ \t]+down\b.*$",
-            r"(?mi)^[ \t]*--[ \t]*\+goose[ \t]+no[ \t]+transaction\b",
+            r"(?mi-u)^[ \t]*--[ \t]*\+goose[ \t]+up\b(?u:.*)$",
+            r"(?mi-u)^[ \t]*--[ \t]*\+goose[ \t]+down\b(?u:.*)$",
+            r"(?mi-u)^[ \t]*--[ \t]*\+goose[ \t]+no[ \t]+transaction\b",
         ),
-        marks(Style::Dbmate, r"(?m)^--[ \t]*migrate:up\b.*$", r"(?m)^--[ \t]*migrate:down\b.*$", r"transaction:[ \t]*false"),
-        marks(Style::NodePg, r"(?mi)^\s*--[\s-]*up\s+migration.*$", r"(?mi)^\s*--[\s-]*down\s+migration.*$", ""),
-        marks(Style::SqlMigrate, r"(?m)^--[ \t]*\+migrate[ \t]+Up\b.*$", r"(?m)^--[ \t]*\+migrate[ \t]+Down\b.*$", r"\bnotransaction\b"),
-        marks(Style::Play, r"(?m)^(?:#|--).*!Ups.*$", r"(?m)^(?:#|--).*!Downs.*$", ""),
-        marks(Style::Tern, "", r"(?m)^---- create above / drop below ----.*$", ""),
-        marks(Style::MyBatis, "", r"(?mi)^--[ \t]*//[ \t]*@UNDO.*$", ""),
+        marks(Style::Dbmate, r"(?m-u)^--[ \t]*migrate:up\b(?u:.*)$", r"(?m-u)^--[ \t]*migrate:down\b(?u:.*)$", r"transaction:[ \t]*false"),
+        marks(Style::NodePg, r"(?mi-u)^\s*--[\s-]*up\s+migration(?u:.*)$", r"(?mi-u)^\s*--[\s-]*down\s+migration(?u:.*)$", ""),
+        marks(
+            Style::SqlMigrate,
+            r"(?m-u)^--[ \t]*\+migrate[ \t]+Up\b(?u:.*)$",
+            r"(?m-u)^--[ \t]*\+migrate[ \t]+Down\b(?u:.*)$",
+            r"(?-u)\bnotransaction\b",
+        ),
+        marks(Style::Play, r"(?m-u)^(?:#|--)(?u:.*)!Ups(?u:.*)$", r"(?m-u)^(?:#|--)(?u:.*)!Downs(?u:.*)$", ""),
+        marks(Style::Tern, "", r"(?m-u)^---- create above / drop below ----(?u:.*)$", ""),
+        marks(Style::MyBatis, "", r"(?mi-u)^--[ \t]*//[ \t]*@UNDO(?u:.*)$", ""),
     ]
 });
 

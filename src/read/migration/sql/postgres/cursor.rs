@@ -1,7 +1,9 @@
 //! A statement's tokens, taken one after the other: names, types and expressions out. `None` means the form is not the expected one.
 
-use squawk_syntax::SyntaxNode;
+use std::cell::OnceCell;
+
 use squawk_syntax::ast::{self, AstNode};
+use squawk_syntax::{SyntaxKind, SyntaxNode};
 
 use super::super::Source;
 use super::super::lex::{Kind, Token};
@@ -17,9 +19,15 @@ pub(super) struct Cursor<'a> {
     pub pos: usize,
     /// The parser's tree of the statement, which begins at the first token.
     pub tree: SyntaxNode,
+    /// The tree's types, expressions and queries, each with where it begins; outer ones come first.
+    nodes: OnceCell<Vec<(usize, SyntaxNode)>>,
 }
 
 impl<'a> Cursor<'a> {
+    pub fn new(source: Source<'a>, tokens: &'a [Token], tree: SyntaxNode) -> Self {
+        Cursor { source, tokens, pos: 0, tree, nodes: OnceCell::new() }
+    }
+
     pub fn text_at(&self, index: usize) -> &'a str {
         self.tokens.get(index).and_then(|t| self.source.text.get(t.start..t.end)).unwrap_or("")
     }
@@ -63,7 +71,8 @@ impl<'a> Cursor<'a> {
 
     /// Whether the next tokens are these words or symbols.
     pub fn at(&self, words: &str) -> bool {
-        words.split(' ').enumerate().all(|(i, word)| self.is(self.pos + i, word))
+        let first = |text: &str| text.as_bytes().first().map(u8::to_ascii_lowercase);
+        first(self.text_at(self.pos)) == first(words) && words.split(' ').enumerate().all(|(i, word)| self.is(self.pos + i, word))
     }
 
     pub fn eat(&mut self, words: &str) -> bool {
@@ -230,13 +239,19 @@ impl<'a> Cursor<'a> {
         Some(names)
     }
 
-    /// The widest node that begins at the next token and satisfies `fits`, with every node between it and the token fitting or not.
-    fn node_here(&self, fits: impl Fn(&SyntaxNode) -> bool) -> Option<SyntaxNode> {
+    /// The widest node of a kind that begins at the next token.
+    fn node_here(&self, fits: fn(SyntaxKind) -> bool) -> Option<SyntaxNode> {
         let first = self.tokens.first()?.start;
         let offset = self.tokens.get(self.pos)?.start.checked_sub(first)?;
-        let token = self.tree.token_at_offset(u32::try_from(offset).ok()?.into()).right_biased()?;
-        let begins_here = |node: &SyntaxNode| usize::from(node.text_range().start()) == offset;
-        token.parent_ancestors().take_while(begins_here).filter(|node| fits(node)).last()
+        // Looking for the token in the tree would make a statement of many columns cost their square.
+        let nodes = self.nodes.get_or_init(|| {
+            let lowered = self.tree.descendants().filter(|node| is_type(node.kind()) || is_expr(node.kind()) || is_query(node.kind()));
+            let filled = lowered.filter(|node| !node.text_range().is_empty());
+            filled.map(|node| (usize::from(node.text_range().start()), node)).collect()
+        });
+        let here = &nodes[nodes.partition_point(|(start, _)| *start < offset)..];
+        let widest = here.iter().take_while(|(start, _)| *start == offset).find(|(_, node)| fits(node.kind()))?;
+        Some(widest.1.clone())
     }
 
     fn jump_past(&mut self, node: &SyntaxNode) {
@@ -247,7 +262,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub fn expr_node(&mut self) -> Option<SyntaxNode> {
-        let node = self.node_here(|node| ast::Expr::can_cast(node.kind()))?;
+        let node = self.node_here(is_expr)?;
         self.jump_past(&node);
         Some(node)
     }
@@ -266,7 +281,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub fn query_node(&mut self) -> Option<SyntaxNode> {
-        let node = self.node_here(|node| ast::SelectVariant::can_cast(node.kind()))?;
+        let node = self.node_here(is_query)?;
         self.jump_past(&node);
         Some(node)
     }
@@ -282,8 +297,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub fn ty(&mut self) -> Option<TypeName> {
-        use squawk_syntax::SyntaxKind::PERCENT_TYPE;
-        let node = self.node_here(|node| ast::Type::can_cast(node.kind()) || node.kind() == PERCENT_TYPE)?;
+        let node = self.node_here(is_type)?;
         let from = self.pos;
         self.jump_past(&node);
         super::types::type_name(self, from, self.pos)
@@ -300,6 +314,18 @@ impl<'a> Cursor<'a> {
         }
         out
     }
+}
+
+fn is_expr(kind: SyntaxKind) -> bool {
+    ast::Expr::can_cast(kind)
+}
+
+fn is_query(kind: SyntaxKind) -> bool {
+    ast::SelectVariant::can_cast(kind)
+}
+
+fn is_type(kind: SyntaxKind) -> bool {
+    ast::Type::can_cast(kind) || kind == SyntaxKind::PERCENT_TYPE
 }
 
 /// A quoted identifier's text; `U&"…"` with its escapes resolved.

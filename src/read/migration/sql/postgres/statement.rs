@@ -65,7 +65,7 @@ pub(super) fn lower(source: Source<'_>, tokens: &[Token], templated: bool) -> Ve
         }
         Err(message) => return vec![opaque(span, OpaqueReason::Syntax, message)],
     };
-    let mut cursor = Cursor { source, tokens, pos: 0, tree };
+    let mut cursor = Cursor::new(source, tokens, tree);
     match dispatch(&mut cursor) {
         Some(ops) if cursor.at_end() => ops,
         _ => {

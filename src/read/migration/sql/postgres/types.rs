@@ -83,7 +83,7 @@ pub(super) fn type_of_node(node: &SyntaxNode, origin: usize) -> Option<TypeName>
         tokens.push(token);
     }
     let source = Source { text: &text, base: origin + usize::from(node.text_range().start()), nesting: 0, depth: Depth::Full };
-    let mut c = Cursor { source, tokens: &tokens, pos: 0, tree: node.clone() };
+    let mut c = Cursor::new(source, &tokens, node.clone());
     let to = tokens.len();
     type_name(&mut c, 0, to)
 }
