@@ -54,9 +54,11 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
     let inverses = schema::inverse::inverses(&facts.base_units, &facts.head_units, &timelines, &sources);
     let evidence = read::evidence::read(&settings.evidence);
     let pipelines = read::pipeline::read(&change, &mut sources)?;
+    let (schema_files, mut uncompared) = read::schema_file::read(&change.head_tree, &facts.head_units, &timelines, &mut sources)?;
     let mut added = read::added::read(&change, &mut sources)?;
     let mut skipped = facts.skipped;
     skipped.append(&mut added.unread);
+    skipped.append(&mut uncompared);
     Ok(Inspection {
         settings,
         change,
@@ -65,6 +67,7 @@ pub fn gather(mut change: ChangeSet, settings: Settings) -> Result<Inspection, E
         head_units: facts.head_units,
         timelines,
         old_code,
+        schema_files,
         flags,
         rollback,
         rollouts,

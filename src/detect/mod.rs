@@ -17,6 +17,7 @@ mod renames;
 pub mod rollback;
 pub mod rollout;
 mod schema;
+mod schema_file;
 mod sought;
 pub mod step;
 mod stored_code;
@@ -50,6 +51,8 @@ pub struct Inspection {
     pub timelines: Vec<Timeline>,
     /// Where the code at base uses what the rollout takes away.
     pub old_code: old_code::OldCode,
+    /// Copies of the schema that tools keep in the repository.
+    pub schema_files: Vec<crate::read::schema_file::SchemaFile>,
     /// Flag definitions of the change, compared.
     pub flags: FlagFacts,
     pub rollback: Rollback,
@@ -81,6 +84,7 @@ pub const FAMILIES: &[&[(&str, Detector)]] = &[
     migration::DETECTORS,
     phases::DETECTORS,
     history::DETECTORS,
+    schema_file::DETECTORS,
     rollback::DETECTORS,
     rollout::DETECTORS,
     evidence::DETECTORS,

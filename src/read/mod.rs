@@ -9,6 +9,7 @@ pub mod pipeline;
 pub mod release;
 pub mod rollback;
 pub mod rollout;
+pub mod schema_file;
 pub mod shell;
 pub mod toml;
 pub mod tree;

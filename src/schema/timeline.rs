@@ -2,10 +2,13 @@
 
 use std::rc::Rc;
 
-use super::catalog::{Catalog, Origin};
+use imbl::ordmap::DiffItem;
+
+use super::catalog::{Catalog, Origin, Table};
 use super::effect::{Certainty, ServerVersion};
 use super::effect::{Effect, postgres};
-use super::op::{Op, SchemaOp, Statement, TransactionOp};
+use super::name::QName;
+use super::op::{Op, Persistence, SchemaOp, Statement, TransactionOp};
 use super::replay::{self, Context};
 use super::session::Session;
 use super::{Step, Timeline};
@@ -24,6 +27,18 @@ pub fn build(base: &[Unit], head: &[Unit], settings: &Settings, sources: &Source
             build_unit(index, old, unit, settings, sources)
         })
         .collect()
+}
+
+impl Timeline {
+    /// Lasting tables that are not the same after the rollout. Partitions are their parent's.
+    pub fn changed_tables(&self) -> Vec<QName> {
+        let lasting = |table: &Rc<Table>| table.persistence != Persistence::Temporary && table.partition_of.is_none();
+        let changed = |item| match item {
+            DiffItem::Add(key, table) | DiffItem::Remove(key, table) => (key, lasting(table)),
+            DiffItem::Update { new: (key, table), .. } => (key, lasting(table)),
+        };
+        self.before.tables.diff(&self.after.tables).map(changed).filter(|(_, lasting)| *lasting).map(|(key, _)| key.clone()).collect()
+    }
 }
 
 /// Migrations of `head` that base does not have, or has with another text and runs again.

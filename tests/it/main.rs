@@ -24,6 +24,7 @@ mod repo;
 mod reports;
 mod rollout;
 mod rules;
+mod schema_files;
 mod scratch;
 mod suppress;
 mod team;
