@@ -283,6 +283,35 @@ fn hostile_texts_do_not_stop_the_search() {
     }
 }
 
+/// Pieces of every language in random order, wide characters and lines longer than the window of a statement among them.
+#[test]
+fn random_texts_do_not_stop_the_search() {
+    const PIECES: &str = "users|User|nick_name|nickName|NickName|:nick_name|\"nick_name\"|`users`|tenant_id|users.tenant_id|\
+        SELECT * FROM users WHERE |INSERT INTO users (id) VALUES (1)|UPDATE users SET nick_name = |class User|struct User {|\
+        self.ignored_columns = [|@Column(name = \"nick_name\")|@Transient|gorm:\"-\"|#[diesel(table_name = users)]|<<~SQL|SQL|\"\"\"|'''|`|\
+        '|\"|${|#{|/*|*/|//|--|# |=begin|=end|{|}|(|)|[|]|;|,|.|->|=>|::|\\|=|\n|\r\n|\n\n|\t|    |é|ノ|𝒳|\u{feff}|\u{2028}|\0";
+    const PATHS: &str = "a.rb a.erb a.py a.go A.java A.kt a.scala a.ts a.tsx a.js a.vue a.rs a.php a.cs a.ex a.clj a.sql a.graphql a.xml a.yaml \
+        schema.prisma a.sh a.swift a.dart";
+    let pieces: Vec<&str> = PIECES.split('|').collect();
+    let mut state = 7u64;
+    let mut random = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for round in 0..30 {
+        for path in PATHS.split_whitespace() {
+            let mut text: String = (0..40 + random(80)).map(|_| pieces[random(pieces.len())]).collect();
+            if round % 3 == 0 {
+                text.insert_str(0, &"ノ[é(".repeat(900 + random(3)));
+            }
+            column(path, &text);
+            omitting(path, &text);
+        }
+    }
+    let beyond_the_window = format!("{}users.nick_name", "ノ".repeat(2_000));
+    assert!(column("a.js", &beyond_the_window).is_some());
+}
+
 #[test]
 fn megabytes_on_one_line_are_searched() {
     let filler = "var a=function(e,t){return e?t:users.nick_name};".repeat(10_000);

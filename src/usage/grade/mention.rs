@@ -144,7 +144,8 @@ fn around_in(code: &str, at: usize) -> (usize, usize) {
 /// A member's own declaration: its statement, with the annotations on the lines before.
 pub fn declaration(code: &str, at: usize) -> (usize, usize) {
     let (mut start, end) = around(code, at);
-    while let Some(previous) = start.checked_sub(1) {
+    // On a line of megabytes the statement begins somewhere within it.
+    while let Some(previous) = start.checked_sub(1).filter(|previous| code.as_bytes()[*previous] == b'\n') {
         let from = code[..previous].rfind('\n').map_or(0, |i| i + 1);
         if !code[from..previous].trim_start().starts_with(['@', '[', '#']) {
             break;
