@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::Inspection;
 use super::sought::{self, Sought};
-use super::step::steps;
 use super::stored_code;
 use crate::change::{Revision, Snapshot};
 use crate::error::{Error, PolicyError};
@@ -24,6 +23,8 @@ const MAX_LISTED: usize = 8;
 pub struct OldCode {
     ids: BTreeMap<(Subject, Interest), usize>,
     usage: Usage,
+    /// Tables under a name the deployed code does not know, because another table has taken theirs: that name.
+    replaced: BTreeMap<Subject, String>,
     /// Why the code could not settle the question, if it could not.
     blind: Option<String>,
 }
@@ -44,9 +45,9 @@ pub fn search(
     settings: &Settings,
     sources: &SourceMap,
 ) -> Result<OldCode, Error> {
-    let Sought { ids, targets } = sought::collect(facts, timelines);
+    let Sought { ids, targets, replaced } = sought::collect(facts, timelines);
     if targets.is_empty() {
-        return Ok(OldCode::default());
+        return Ok(OldCode { replaced, ..OldCode::default() });
     }
     let roots: Vec<String> = facts.base_units.iter().map(|unit| unit.root.clone()).collect();
     let options = Options::new(&settings.policy.usage.exclude, &roots).map_err(|problem| PolicyError {
@@ -58,7 +59,7 @@ pub fn search(
     let mut usage = usage::search(base, &targets, &options)?;
     stored_code::add(&mut usage, &targets, timelines, facts, sources);
     let blind = blind(revision, &usage, settings);
-    Ok(OldCode { ids, usage, blind })
+    Ok(OldCode { ids, usage, replaced, blind })
 }
 
 /// Why a search that finds nothing proves nothing.
@@ -91,6 +92,13 @@ impl OldCode {
 
     /// Settles a drop, rename or change of type by what the deployed code shows: references keep it, a search without any makes it a note.
     pub fn settle(&self, finding: &mut Finding) {
+        if let Some(name) = self.replaced.get(&finding.subject) {
+            finding.severity = finding.severity.min(Severity::Warn);
+            finding.message.push_str(&format!(
+                " The deployed code called it {name}, which is another table by now: what that one does not have is lost."
+            ));
+            return;
+        }
         let Some((id, found)) = self.found(&finding.subject, Interest::AnyReference) else { return };
         let strong: Vec<&Reference> = found.iter().copied().filter(|reference| reference.grade >= Grade::Likely).collect();
         if strong.is_empty() {
@@ -182,13 +190,4 @@ pub fn list_writers(inspection: &Inspection, finding: &mut Finding) {
     let Some((_, found)) = inspection.old_code.found(&finding.subject, Interest::WritersOmitting) else { return };
     let omit: Vec<&Reference> = found.into_iter().filter(|reference| reference.grade >= Grade::Likely).collect();
     list(finding, &omit);
-}
-
-/// A renamed table that stays readable under its old name, through a view made in the same transaction.
-pub fn old_name_kept(inspection: &Inspection, subject: &Subject) -> bool {
-    use crate::schema::op::SchemaOp;
-    steps(inspection).iter().any(|view| match view.kind() {
-        SchemaOp::CreateView(create) => view.step.before.resolve(&create.view).to_string() == subject.name,
-        _ => false,
-    })
 }

@@ -7,6 +7,7 @@ use super::step::{StepView, finding, label, steps};
 use super::{Detector, Inspection, recipe};
 use crate::finding::{EffectKind, Finding, Severity};
 use crate::rule::Rule;
+use crate::schema::catalog::Table;
 use crate::schema::catalog::{Origin, TableConstraint, TableConstraintKind};
 use crate::schema::effect::{Break, Certainty, Subject};
 use crate::schema::name::{Name, quoted};
@@ -156,10 +157,21 @@ pub fn rename_column(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
 
 pub fn rename_table(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     let first = out.len();
-    each(inspection, rule, out, |view| matches!(action(view), Some(TableAction::RenameTable { .. } | TableAction::SetSchema { .. })));
-    let renamed = out.split_off(first);
-    out.extend(renamed.into_iter().filter(|found| !super::old_code::old_name_kept(inspection, &found.subject)));
+    let renames = |view: &StepView| matches!(action(view), Some(TableAction::RenameTable { .. } | TableAction::SetSchema { .. }));
+    each(inspection, rule, out, |view| renames(view) && !name_taken_again(view));
     out[first..].iter_mut().for_each(|found| inspection.old_code.settle(found));
+}
+
+/// When the transaction commits, the old name is a view or a table with the columns it had: old statements go on.
+fn name_taken_again(view: &StepView) -> bool {
+    let SchemaOp::AlterTable(alter) = view.kind() else { return false };
+    let key = view.step.before.resolve(&alter.table);
+    let after = view.after_transaction();
+    let has_columns = |new: &Table| {
+        let old = view.step.before.table(&key);
+        !new.open && old.is_some_and(|old| !old.open && old.columns.iter().all(|column| new.column(&column.name).is_some()))
+    };
+    after.views.contains_key(&key) || after.table(&key).is_some_and(has_columns)
 }
 
 pub fn column_type_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {

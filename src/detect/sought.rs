@@ -9,6 +9,7 @@ use crate::read::Facts;
 use crate::schema::Timeline;
 use crate::schema::catalog::{Catalog, Origin};
 use crate::schema::effect::{Break, Certainty, Effect};
+use crate::schema::name::QName;
 use crate::schema::op::{ConstraintKind, SchemaOp, TableAction};
 use crate::usage::{Interest, Target, TargetKind};
 
@@ -17,6 +18,8 @@ use crate::usage::{Interest, Target, TargetKind};
 pub struct Sought {
     pub ids: BTreeMap<(Subject, Interest), usize>,
     pub targets: Vec<Target>,
+    /// Renamed tables whose name at base another table has when they break: no code can mean them.
+    pub replaced: BTreeMap<Subject, String>,
 }
 
 pub fn collect(facts: &Facts, timelines: &[Timeline]) -> Sought {
@@ -25,7 +28,10 @@ pub fn collect(facts: &Facts, timelines: &[Timeline]) -> Sought {
         let mut names = Names::default();
         for step in &timeline.steps {
             for (broken, interest) in breaks(&step.effect) {
-                sought.add(&broken.subject, interest, &names);
+                match replaced(&broken.subject, &names, &step.before) {
+                    Some(name) => drop(sought.replaced.insert(broken.subject.clone(), name)),
+                    None => sought.add(&broken.subject, interest, &names),
+                }
             }
             let Some(op) = op_of(&facts.head_units[timeline.unit], step) else { continue };
             for subject in required_by_check(&op.kind, &step.before) {
@@ -35,6 +41,14 @@ pub fn collect(facts: &Facts, timelines: &[Timeline]) -> Sought {
         }
     }
     sought
+}
+
+/// The name at base of a renamed table, if another table has it now.
+fn replaced(subject: &Subject, names: &Names, now: &Catalog) -> Option<String> {
+    let base = names.at_base(subject);
+    let taken = subject.kind == SubjectKind::Table && base.name != subject.name;
+    let key = base.name.split_once('.').map(|(schema, name)| QName::new(schema, name)).filter(|key| taken && now.table(key).is_some())?;
+    Some(key.short())
 }
 
 /// What an op breaks that code can be searched for, and which code it breaks. What may break only for some columns counts: the code tells.

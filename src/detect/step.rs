@@ -6,10 +6,11 @@ use super::Inspection;
 use crate::finding::{Confidence, EffectKind, Finding, Label, Status, Subject};
 use crate::read::migration::{Migration, Script, Unit};
 use crate::rule::Rule;
+use crate::schema::catalog::Catalog;
 use crate::schema::effect::{Effect, LockMode};
 use crate::schema::name::QName;
 use crate::schema::op::{Op, SchemaOp, Statement};
-use crate::schema::{Step, Timeline};
+use crate::schema::{Step, Timeline, TransactionKind};
 use crate::source::{FileId, Place, Span};
 
 /// One op of the rollout with everything around it.
@@ -61,6 +62,19 @@ impl<'a> StepView<'a> {
         let SchemaOp::AlterTable(alter) = self.kind() else { return false };
         let table = self.step.before.table(&self.step.before.resolve(&alter.table));
         table.and_then(|table| table.column(column)).is_some_and(|column| column.not_null)
+    }
+
+    /// The catalog when the op's transaction has committed. Where nobody knows how the runner wraps a script, the whole script counts.
+    pub fn after_transaction(&self) -> &'a Catalog {
+        let steps = &self.timeline.steps;
+        let own = self.step.transaction;
+        let together = |other: &&Step| match own.kind {
+            TransactionKind::Unknown => other.migration == self.step.migration,
+            _ => other.transaction.id == own.id,
+        };
+        let at = steps.iter().position(|step| std::ptr::eq(step, self.step)).unwrap_or(0);
+        let count = steps[at..].iter().take_while(together).count();
+        steps.get(at + count.max(1)).map_or(&self.timeline.after, |next| &next.before)
     }
 
     /// Steps of the same transaction, this one included.

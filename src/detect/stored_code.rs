@@ -4,6 +4,7 @@
 use crate::read::Facts;
 use crate::read::migration::Unit;
 use crate::schema::Timeline;
+use crate::schema::catalog::{Catalog, Routine, Trigger};
 use crate::schema::name::QName;
 use crate::schema::op::SchemaOp;
 use crate::source::{Place, SourceMap};
@@ -26,12 +27,21 @@ pub fn add(usage: &mut Usage, targets: &[Target], timelines: &[Timeline], facts:
     for timeline in timelines {
         let head = &facts.head_units[timeline.unit];
         let base = facts.base_units.iter().find(|base| base.root == head.root && base.framework == head.framework);
-        let kept = timeline.after.routines.keys().filter(|name| timeline.before.routines.contains_key(*name));
+        let (before, after) = (&timeline.before, &timeline.after);
+        let kept = after.routines.keys().filter(|name| before.routines.contains_key(*name) && may_run(after, name));
         for (name, place) in kept.filter_map(|name| Some((name, definition(head, name).or_else(|| definition(base?, name))?))) {
             found.extend(uses(&sought, name, place, sources));
         }
     }
     usage.put_first(found);
+}
+
+/// A trigger's function runs only through a trigger.
+fn may_run(catalog: &Catalog, name: &QName) -> bool {
+    let is_triggers = |routine: &Routine| routine.returns.as_deref().is_some_and(|returns| returns.eq_ignore_ascii_case("trigger"));
+    let all_triggers = catalog.routines.get(name).is_some_and(|all| all.iter().all(is_triggers));
+    let runs = |trigger: &Trigger| trigger.routine.as_ref().is_none_or(|routine| catalog.resolve(routine) == *name);
+    !all_triggers || catalog.incomplete || catalog.tables.values().flat_map(|table| table.triggers.values()).any(runs)
 }
 
 /// The newest place of a history that defines the function.

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::layout::claim::Claim;
+use super::layout::has_postgres_variant;
 use super::layout::reader::Reader;
 use super::layout::tree::{self, Tree};
 use super::{Dialect, Framework};
@@ -34,6 +35,9 @@ fn tell(tree: &Tree, reader: &mut Reader, claim: &Claim) -> Result<Told, ChangeE
     }
     if let Some(told) = by_runner(reader, claim)? {
         return Ok(told);
+    }
+    if has_postgres_variant(&claim.files) {
+        return Ok((Dialect::Postgres, "some of its files are named as PostgreSQL's variant".to_owned()));
     }
     if let Some(part) = claim.root.rsplit('/').find(|part| by_name(part).is_some())
         && let Some(dialect) = by_name(part)

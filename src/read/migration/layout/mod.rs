@@ -29,6 +29,7 @@ use crate::schema::effect::ServerVersion;
 use crate::settings::{MigrationPolicy, POLICY_FILE};
 use crate::source::{FileId, Side, SourceMap, Span};
 
+pub(super) use self::numbered::has_postgres_variant;
 pub use self::parse::parse;
 
 /// The migrations of one tree.

@@ -76,6 +76,11 @@ fn variant(name: &str) -> (Option<&str>, String) {
     (database, rest.join("."))
 }
 
+/// Some script has a variant that is for PostgreSQL alone.
+pub fn has_postgres_variant(files: &[String]) -> bool {
+    !Variants::of(files).postgres.is_empty()
+}
+
 impl Variants {
     fn of(files: &[String]) -> Variants {
         let all = || files.iter().map(|path| variant(tree::name(path)));

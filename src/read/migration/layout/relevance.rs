@@ -148,6 +148,9 @@ pub fn follow(statements: &[Statement], names: &Names) -> Names {
     let known = |name: &RelName| names.contains(&name.name.text.to_lowercase());
     for op in statements.iter().flat_map(|statement| &statement.ops) {
         match &op.kind {
+            SchemaOp::Do { body, .. } => more.extend(follow(body, names)),
+            // Whether its function still runs is where the trigger is dropped.
+            SchemaOp::CreateTrigger(create) => drop(more.insert(create.name.text.to_lowercase())),
             SchemaOp::CreateTable(create) if known(&create.table) => {
                 create.columns.iter().for_each(|column| of_type(&column.ty, &mut more));
                 create.partition_of.iter().for_each(|part| relation(&part.parent, &mut more));

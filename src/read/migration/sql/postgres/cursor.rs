@@ -137,7 +137,8 @@ impl<'a> Cursor<'a> {
         while self.eat(".") {
             schema = Some(std::mem::replace(&mut name, self.name()?));
         }
-        Some(RelName { schema, name })
+        // A schema that the runner fills in is the one it works in: `${schema}.users` is `users`.
+        Some(RelName { schema: schema.filter(|schema: &Name| !is_masked(schema.as_str())), name })
     }
 
     /// `ONLY name`, `ONLY (name)`, `name *`.
@@ -314,6 +315,11 @@ impl<'a> Cursor<'a> {
         }
         out
     }
+}
+
+/// A word that stands for a placeholder alone, as `lex::mask` leaves it of `${x}`, `$(x)` and `{{ x }}`.
+fn is_masked(word: &str) -> bool {
+    word.starts_with("__") && word.ends_with('_')
 }
 
 fn is_expr(kind: SyntaxKind) -> bool {
