@@ -65,7 +65,9 @@ fn declarations(scan: &Scan, rules: &Compiled, layout: Layout) -> Vec<Block> {
     for capture in declaration.captures_iter(&scan.code).take(MAX_BLOCKS) {
         let (Some(whole), Some(name)) = (capture.get(0), capture.name("name").or_else(|| capture.name("alias"))) else { continue };
         let at = name.start();
-        let Some(end) = block_end(&scan.code, whole.start(), whole.end(), layout) else { continue };
+        // The bracket that opens the body is the body's, also where the declaration is told by it.
+        let head_end = whole.end() - usize::from(whole.as_str().ends_with('{'));
+        let Some(end) = block_end(&scan.code, whole.start(), head_end, layout) else { continue };
         // Not into the class before, unless this one is inside it.
         let before = blocks.last().map_or(0, |block: &Block| if block.end <= at { block.end } else { 0 });
         let start = annotations_start(&scan.code, whole.start(), previous_end.max(before));

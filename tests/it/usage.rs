@@ -55,6 +55,10 @@ const CERTAIN: &[(&str, &str)] = &[
     ("a.js", "const rows = await knex('users').where({ nick_name: n });\n"),
     ("a.js", "const User = sequelize.define('users', {\n  nickName: DataTypes.STRING,\n});\n"),
     ("schema.prisma", "model User {\n  id Int @id\n  nickName String @map(\"nick_name\")\n}\n"),
+    (
+        "schema.prisma",
+        "model Person {\n  id Int @id @default(autoincrement())\n  tags Tag[]\n  nick_name String @default(\"\")\n  @@index([id])\n  @@map(\"users\")\n}\n",
+    ),
     ("a.rs", "let n = users::nick_name.eq(\"x\");\n"),
     ("a.rs", "#[derive(Queryable)]\n#[diesel(table_name = users)]\npub struct Account {\n    pub nick_name: String,\n}\n"),
     ("a.rs", "#[derive(DeriveEntityModel)]\n#[sea_orm(table_name = \"users\")]\npub struct Model {\n    pub nick_name: String,\n}\n"),
@@ -145,6 +149,8 @@ fn tables_are_found_in_sql_and_through_models() {
     assert_eq!(table("a.py", "x = 'select 1 from order_items'\n"), Some(Grade::Certain));
     assert_eq!(table("a.rb", "class OrderItem < ApplicationRecord\nend\n"), Some(Grade::Certain));
     assert_eq!(table("a.ts", "await prisma.orderItem.findMany()\n"), Some(Grade::Certain));
+    assert_eq!(table("a.sql", "SELECT make_partition('order_items', $1);\n"), Some(Grade::Likely));
+    assert_eq!(table("a.sql", "SELECT make_partition('old order_items', $1);\n"), Some(Grade::Possible));
     assert_eq!(table("a.php", "<?php $x = OrderItem::find(1);\n"), Some(Grade::Likely));
     assert_eq!(table("a.rb", "puts 'no order items here'\n"), None);
     assert_eq!(table("a.rb", "x = order_items_total\n"), None);
@@ -281,6 +287,23 @@ fn hostile_texts_do_not_stop_the_search() {
             column(path, text);
         }
     }
+}
+
+#[test]
+fn words_of_the_language_are_no_columns() {
+    let named = |column: &str, path: &str, text: &str| {
+        let target = target(TargetKind::Column, Some("users"), column, Interest::AnyReference);
+        run(&[(path, text)], target).references.first().map(|reference| reference.grade)
+    };
+    assert_eq!(named("error", "a.go", "func (s *Store) Find(id int) (*User, error) {\n\treturn nil, nil\n}\n"), None);
+    assert_eq!(named("type", "a.go", "type Users []*User\n"), None);
+    assert_eq!(named("type", "a.ts", "type Users = Array<User>;\n"), None);
+    assert_eq!(named("class", "a.java", "public class UserStore extends Store<User> {}\n"), None);
+    assert!(named("error", "a.go", "user.Error = err\n") >= Some(Grade::Likely));
+    assert!(named("type", "a.ts", "await prisma.user.update({ data: { type } });\n") >= Some(Grade::Likely));
+    assert!(named("type", "a.ts", "await prisma.user.update({ data: { type: 1 } });\n") >= Some(Grade::Likely));
+    assert!(named("class", "a.rb", "User.where(class: 1)\n") >= Some(Grade::Likely));
+    assert!(named("type", "a.py", "User.objects.filter(type=1)\n") >= Some(Grade::Likely));
 }
 
 /// Pieces of every language in random order, wide characters and lines longer than the window of a statement among them.

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use crate::usage::block::{Block, Blocks};
+use crate::usage::language::compiled;
 use crate::usage::plan::{Hit, Prepared};
 use crate::usage::scan::Scan;
 use crate::usage::sql::Statement;
@@ -21,6 +22,16 @@ pub struct File<'a> {
 }
 
 impl File<'_> {
+    /// Leaves out the language's own words, which only a column or table of that name looks like.
+    pub fn without_grammar(mut self) -> Self {
+        let Some(grammar) = &compiled(self.language).grammar else { return self };
+        let rest = |hit: &Hit| self.text[hit.start..].lines().next().unwrap_or("");
+        let own = |hit: &Hit| self.scan.region(hit.start).is_none() && !self.is_member(hit) && grammar.is_match(rest(hit));
+        let kept: Vec<Hit> = self.hits.iter().filter(|hit| !own(hit)).cloned().collect();
+        self.hits = kept;
+        self
+    }
+
     pub fn hits_of(&self, words: &[usize]) -> impl Iterator<Item = &Hit> {
         self.hits.iter().filter(move |hit| words.contains(&hit.word))
     }

@@ -42,7 +42,7 @@ pub fn references(plan: &Plan, targets: &[Target], path: &str, text: &str, langu
     let near_table = plan.targets.iter().any(|target| target.tables.iter().any(|word| seen[*word]));
     let blocks = if near_table { block::blocks(&scan, language) } else { Blocks::default() };
     let statements = statements(text, &scan, language);
-    let file = File { text, language, scan, hits, blocks, statements };
+    let file = File { text, language, scan, hits, blocks, statements }.without_grammar();
     let mut all = Vec::new();
     let lines = LineIndex::new(text);
     for (target, want) in plan.targets.iter().zip(targets).filter(|(target, want)| relevant(target, want)) {

@@ -34,14 +34,15 @@ pub fn table(file: &File, target: &Prepared, want: &Target) -> Vec<Found> {
         let capital = file.text[hit.start..].starts_with(|c: char| c.is_ascii_uppercase());
         let quoted = file.scan.region(hit.start).is_some();
         let model = !quoted && (capital && (after.starts_with('.') || after.starts_with("::")) || names_model(file, hit) && !capital);
-        let grade = if model { Grade::Likely } else { Grade::Possible };
-        push(
-            grade,
-            Access::Unknown,
-            hit.start,
-            false,
-            if model { format!("uses the model of {name}") } else { "the bare word".to_owned() },
-        );
+        // A partition helper, a cast to regclass: the statement finds the table by this text.
+        let literal = file.text[..hit.start].ends_with('\'') && after.starts_with('\'');
+        let told = literal && file.statement_at(hit.start).is_some_and(|statement| statement.verb != Verb::Define);
+        let (grade, why) = match (model, told) {
+            (true, _) => (Grade::Likely, format!("uses the model of {name}")),
+            (_, true) => (Grade::Likely, format!("a text in an SQL statement is exactly {name}")),
+            _ => (Grade::Possible, "the bare word".to_owned()),
+        };
+        push(grade, Access::Unknown, hit.start, false, why);
     }
     found
 }

@@ -68,6 +68,8 @@ pub struct Language {
     pub sql: bool,
     /// In a member's own declaration: it is no column, although its class is mapped (`@Transient`, `gorm:"-"`).
     pub unmapped: Option<&'static str>,
+    /// At a word outside strings: it is the language's own here, a keyword or a built-in type, and no name (`error` in Go).
+    pub grammar: Option<&'static str>,
     /// Opens a list of columns that a model leaves alone: `ignored_columns`.
     pub ignore_lists: &'static [&'static str],
     /// In the head of a class: its framework loads the table's column list once and names every column. Its name, for the reason.
@@ -83,6 +85,7 @@ pub struct Compiled {
     pub declaration: Option<Regex>,
     pub marker: Option<Regex>,
     pub unmapped: Option<Regex>,
+    pub grammar: Option<Regex>,
     pub whole_row: Option<Regex>,
     pub mappings: Vec<(Regex, Place)>,
 }
@@ -148,6 +151,7 @@ pub fn compiled(language: usize) -> &'static Compiled {
             declaration: language.declaration.map(regex),
             marker: language.marker.map(regex),
             unmapped: language.unmapped.map(regex),
+            grammar: language.grammar.map(regex),
             whole_row: language.whole_row.map(|(pattern, _)| regex(pattern)),
             mappings: language.mappings.iter().map(|mapping| (regex(mapping.pattern), mapping.place)).collect(),
         }

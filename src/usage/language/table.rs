@@ -26,6 +26,7 @@ const PLAIN: Language = Language {
     mappings: &[],
     sql: false,
     unmapped: None,
+    grammar: None,
     ignore_lists: &[],
     whole_row: None,
     dynamic_rows: false,
@@ -59,6 +60,14 @@ const SCRIPT_MAPPINGS: &[Mapping] = &[
     map(r"\bgetRepository\(\s*(?P<table>\w+)", Place::Here),
 ];
 
+/// Keywords, predeclared types and functions.
+const GO_WORDS: &str = r"^(?:(?:error|string|bool|byte|rune|any|u?int(?:8|16|32|64)?|float(?:32|64)|func|type|range|map|var|const|package|import|interface|struct|select|case|default|switch|go|defer|return|for|if|else|goto|break|continue|chan)\b|(?:len|cap|new|make|append|delete|copy|close|min|max|clear)\()";
+/// Words that name nothing, and the one that does where it declares a type.
+const SCRIPT_WORDS: &str =
+    r"^(?:type\s+[A-Z]|(?:class|default|delete|new|return|case|switch|import|export|enum|function|const|let|var|void|typeof)\b)";
+const C_WORDS: &str =
+    r"^(?:class|default|case|package|public|private|protected|new|return|switch|void|import|enum|interface|static|final)\b";
+
 pub const LANGUAGES: &[Language] = &[
     Language {
         name: "Ruby",
@@ -80,6 +89,7 @@ pub const LANGUAGES: &[Language] = &[
         ignore_lists: &["ignored_columns"],
         whole_row: Some((r"<\s*(?:::)?(?:ApplicationRecord|ActiveRecord::Base|\w+Record)\b", "ActiveRecord")),
         dynamic_rows: true,
+        grammar: Some(r"^(?:end|begin|class|module|def|next|then|when|case|if|unless|else|do|return|not|and|or)\b"),
         ..PLAIN
     },
     Language {
@@ -100,6 +110,7 @@ pub const LANGUAGES: &[Language] = &[
         ],
         unmapped: Some(r"@(?:cached_|classmethod\s*@)?property\b"),
         ignore_lists: &["exclude_properties"],
+        grammar: Some(r"^(?:class|from|import|is|not|and|or|pass|return|del|global|lambda|with|for|if|else)\b"),
         ..PLAIN
     },
     Language {
@@ -123,6 +134,7 @@ pub const LANGUAGES: &[Language] = &[
             map(r"\.Model\(&?(?:\w+\.)?(?P<table>[A-Z]\w*)\{", Place::Here),
         ],
         unmapped: Some(r#"\b(?:gorm|db|bun|pg|xorm|sql):"-[:";,]"#),
+        grammar: Some(GO_WORDS),
         ..PLAIN
     },
     Language {
@@ -143,6 +155,7 @@ pub const LANGUAGES: &[Language] = &[
             map(r"\b(?:Jpa|Crud|PagingAndSorting|Reactive\w*)Repository<\s*(?P<table>\w+)", Place::Here),
         ],
         unmapped: Some(r"@(?:\w+\.)*(?:Transient|Ignore)\b|\btransient\b|@TableField\([^)]*exist\s*=\s*false"),
+        grammar: Some(C_WORDS),
         ..PLAIN
     },
     Language {
@@ -164,6 +177,7 @@ pub const LANGUAGES: &[Language] = &[
             map(r"\b(?:Jpa|Crud|PagingAndSorting|Coroutine\w*|Reactive\w*)Repository<\s*(?P<table>\w+)", Place::Here),
         ],
         unmapped: Some(r"@(?:\w+\.)*(?:Transient|Ignore)\b|\btransient\b|@TableField\([^)]*exist\s*=\s*false"),
+        grammar: Some(C_WORDS),
         ..PLAIN
     },
     Language {
@@ -181,6 +195,7 @@ pub const LANGUAGES: &[Language] = &[
         mappings: SCRIPT_MAPPINGS,
         unmapped: Some(r"\bpersist:\s*false|\bDataTypes\.VIRTUAL\b"),
         dynamic_rows: true,
+        grammar: Some(SCRIPT_WORDS),
         ..PLAIN
     },
     Language {
@@ -196,6 +211,7 @@ pub const LANGUAGES: &[Language] = &[
         mappings: SCRIPT_MAPPINGS,
         unmapped: Some(r"\bpersist:\s*false|\bDataTypes\.VIRTUAL\b"),
         dynamic_rows: true,
+        grammar: Some(SCRIPT_WORDS),
         ..PLAIN
     },
     Language {
@@ -222,6 +238,7 @@ pub const LANGUAGES: &[Language] = &[
             map(r"\b(?P<table>[a-z]\w*)::(?:table|dsl|all_columns)\b", Place::Here),
         ],
         unmapped: Some(r"#\[(?:sea_orm|sqlx)\([^\]]*\b(?:ignore|skip)\b"),
+        grammar: Some(r"^type\s+[A-Z]"),
         ..PLAIN
     },
     Language {
@@ -240,6 +257,7 @@ pub const LANGUAGES: &[Language] = &[
             map(r#"(?:::|->)(?:table|from|join|leftJoin|insertInto)\(\s*['"](?P<table>\w+)['"]"#, Place::Here),
         ],
         dynamic_rows: true,
+        grammar: Some(r"^(?:class|default|case|public|private|return|new|function|use|namespace|abstract|final|static)\b"),
         ..PLAIN
     },
     Language {
@@ -265,6 +283,7 @@ pub const LANGUAGES: &[Language] = &[
             map(r"\bDbSet<\s*(?P<model>\w+)\s*>\s*(?P<table>\w+)", Place::Named),
         ],
         unmapped: Some(r"\[(?:\w+\.)*NotMapped\b|\.Ignore\("),
+        grammar: Some(C_WORDS),
         ..PLAIN
     },
     Language {
