@@ -150,6 +150,11 @@ fn tables_are_found_in_sql_and_through_models() {
     assert_eq!(table("a.rb", "class OrderItem < ApplicationRecord\nend\n"), Some(Grade::Certain));
     assert_eq!(table("a.ts", "await prisma.orderItem.findMany()\n"), Some(Grade::Certain));
     assert_eq!(table("a.sql", "SELECT make_partition('order_items', $1);\n"), Some(Grade::Likely));
+    let renamed =
+        "func (i *Item) TableName() string {\n\tif i.tableName != \"\" {\n\t\treturn i.tableName\n\t}\n\treturn \"order_items\"\n}\n";
+    assert_eq!(table("a.go", &format!("type Item struct {{\n\tID int\n}}\n\n{renamed}")), Some(Grade::Certain));
+    assert_eq!(table("a.go", "const itemsTable = \"order_items\"\n"), Some(Grade::Likely));
+    assert_eq!(table("a.go", "var known = []string{\"order_items\"}\n"), Some(Grade::Possible));
     assert_eq!(table("a.sql", "SELECT make_partition('old order_items', $1);\n"), Some(Grade::Possible));
     assert_eq!(table("a.php", "<?php $x = OrderItem::find(1);\n"), Some(Grade::Likely));
     assert_eq!(table("a.rb", "puts 'no order items here'\n"), None);

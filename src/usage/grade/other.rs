@@ -37,14 +37,24 @@ pub fn table(file: &File, target: &Prepared, want: &Target) -> Vec<Found> {
         // A partition helper, a cast to regclass: the statement finds the table by this text.
         let literal = file.text[..hit.start].ends_with('\'') && after.starts_with('\'');
         let told = literal && file.statement_at(hit.start).is_some_and(|statement| statement.verb != Verb::Define);
-        let (grade, why) = match (model, told) {
+        // `const EVENTS_TABLE = "schema_events"`, to be put into a statement elsewhere.
+        // In a class that is mapped to the table it is the mapping, which is told already.
+        let mapping = file.blocks.around(hit.start).any(|block| maps(block, target));
+        let called_table = || line_around(file.text, hit).any(|part| part.to_ascii_lowercase().contains("table"));
+        let as_table = quoted && !mapping && file.stands_alone(hit) && called_table();
+        let (grade, why) = match (model, told || as_table) {
             (true, _) => (Grade::Likely, format!("uses the model of {name}")),
-            (_, true) => (Grade::Likely, format!("a text in an SQL statement is exactly {name}")),
+            (_, true) => (Grade::Likely, format!("a text that is the name {name}")),
             _ => (Grade::Possible, "the bare word".to_owned()),
         };
         push(grade, Access::Unknown, hit.start, false, why);
     }
     found
+}
+
+/// What stands before and after a mention on its line.
+fn line_around<'a>(text: &'a str, hit: &Hit) -> impl Iterator<Item = &'a str> {
+    [text[..hit.start].rsplit('\n').next(), text[hit.end..].split('\n').next()].into_iter().flatten()
 }
 
 pub fn enum_value(file: &File, target: &Prepared, want: &Target) -> Vec<Found> {

@@ -125,7 +125,7 @@ pub const LANGUAGES: &[Language] = &[
         marker: Some(r#"\b(?:gorm|db|bun|pg|xorm|boil):\\?"|gorm\.Model|\bent\.Schema\b"#),
         mappings: &[
             map(
-                r#"func\s*\(\s*(?:\w+\s+)?\*?(?P<model>\w+)\s*\)\s*TableName\(\)\s*string\s*\{\s*return\s*["`](?:\w+\.)?(?P<table>\w+)["`]"#,
+                r#"func\s*\(\s*(?:\w+\s+)?\*?(?P<model>\w+)\s*\)\s*TableName\(\)\s*string\s*\{\s*(?:if\s[^{]*\{[^}]*\}\s*)?return\s*["`](?:\w+\.)?(?P<table>\w+)["`]"#,
                 Place::Named,
             ),
             map(r#"\bbun:"table:(?P<table>\w+)"#, Place::Inside),
