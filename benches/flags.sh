@@ -3,6 +3,7 @@
 # Prints the minimum and median of several runs in milliseconds, and the largest resident set. Needs a release build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source benches/measure.sh
 holdshort=${HOLDSHORT:-$PWD/target/release/holdshort}
 runs=${RUNS:-9}
 work=$(mktemp -d)
@@ -27,19 +28,6 @@ git -C "$work/repo" add . && git -C "$work/repo" commit -qm base
 flags 1
 git -C "$work/repo" add . && git -C "$work/repo" commit -qm change
 printf 'flags: %s bytes\n' "$(wc -c < "$work/repo/shop.flagd.json")"
-
-measure() {
-  local name=$1; shift
-  for _ in $(seq "$runs"); do
-    local start end
-    start=$(date +%s%N)
-    "$@" > /dev/null 2>&1 || true
-    end=$(date +%s%N)
-    echo $(((end - start) / 1000))
-  done | sort -n | awk -v name="$name" -v memory="$(/usr/bin/time -f '%M KB' "$@" 2>&1 > /dev/null | tail -1)" '
-    { all[NR] = $1 / 1000 }
-    END { printf "%-20s min %7.1f ms   median %7.1f ms   %s\n", name, all[1], all[int((NR + 1) / 2)], memory }'
-}
 
 measure 'holdshort check' "$holdshort" check --base HEAD^ --head HEAD "$work/repo"
 measure 'git diff' git -C "$work/repo" diff HEAD^ HEAD

@@ -3,6 +3,7 @@
 # Prints the minimum and median of several runs in milliseconds, and the largest resident set. Needs a release build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source benches/measure.sh
 holdshort=${HOLDSHORT:-$PWD/target/release/holdshort}
 runs=${RUNS:-15}
 work=$(mktemp -d)
@@ -32,24 +33,6 @@ git -C "$work/repo" add . && git -C "$work/repo" commit -qm history
 echo 'CREATE INDEX CONCURRENTLY t_1_1_title ON t_1_1 (title);' > "$work/repo/migrations/000351_step.up.sql"
 git -C "$work/repo" add . && git -C "$work/repo" commit -qm change
 printf 'history: %s files, %s bytes\n' "$(ls "$work/repo/migrations" | wc -l)" "$(cat "$work"/repo/migrations/*.sql | wc -c)"
-
-measure() {
-  local name=$1; shift
-  local times=()
-  for _ in $(seq "$runs"); do
-    local start end
-    start=$(date +%s%N)
-    "$@" > /dev/null 2>&1 || true
-    end=$(date +%s%N)
-    times+=($(((end - start) / 1000)))
-  done
-  local sorted
-  sorted=$(printf '%s\n' "${times[@]}" | sort -n)
-  printf '%-28s min %7.1f ms   median %7.1f ms   %s\n' "$name" \
-    "$(echo "$sorted" | head -1 | awk '{print $1 / 1000}')" \
-    "$(echo "$sorted" | sed -n "$((runs / 2 + 1))p" | awk '{print $1 / 1000}')" \
-    "$(/usr/bin/time -f '%M KB' "$@" 2>&1 > /dev/null | tail -1)"
-}
 
 measure 'holdshort --version' "$holdshort" --version
 measure 'holdshort check' "$holdshort" check "$work/repo"

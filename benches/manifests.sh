@@ -3,6 +3,7 @@
 # Prints the minimum and median of several runs in milliseconds, and the ratio. Needs a release build.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source benches/measure.sh
 holdshort=${HOLDSHORT:-$PWD/target/release/holdshort}
 runs=${RUNS:-9}
 work=$(mktemp -d)
@@ -40,20 +41,9 @@ git -C "$work/repo" commit -qam change
 printf 'manifests: %s files, %s bytes\n' "$(git -C "$work/repo" ls-files | wc -l)" "$(cat "$work"/repo/deploy/*/*.yaml | wc -c)"
 
 # Milliseconds of each run, sorted.
-measure() {
-  for _ in $(seq "$runs"); do
-    local start end
-    start=$(date +%s%N)
-    "$@" > "$work/out" || true
-    end=$(date +%s%N)
-    echo $(((end - start) / 1000000))
-  done | sort -n
-}
-search=$(measure git -C "$work/repo" grep -c apiVersion HEAD)
-check=$(measure "$holdshort" check --base HEAD^ --head HEAD "$work/repo" --format concise)
+measure 'git grep apiVersion' git -C "$work/repo" grep -c apiVersion HEAD
+search=$median
+"$holdshort" check --base HEAD^ --head HEAD "$work/repo" --format concise > "$work/out" || true
 grep -q rollout/first-stage-too-large "$work/out" || { echo 'the change was not found' >&2; exit 1; }
-middle=$((runs / 2 + 1))
-for name in search check; do
-  printf '%-6s min %s ms, median %s ms\n' "$name" "$(sed -n 1p <<< "${!name}")" "$(sed -n ${middle}p <<< "${!name}")"
-done
-printf 'check takes %s times as long as searching\n' "$(($(sed -n ${middle}p <<< "$check") / $(sed -n ${middle}p <<< "$search")))"
+measure 'holdshort check' "$holdshort" check --base HEAD^ --head HEAD "$work/repo" --format concise
+printf 'check takes %s times as long as searching\n' "$((median / search))"
