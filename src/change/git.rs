@@ -236,6 +236,13 @@ impl Repo {
         let mut entries = Vec::new();
         self.collect(&tree, "", &mut entries, 0)?;
         entries.sort_by(|a, b| a.path.cmp(&b.path));
+        // `\xFF` may be a byte that is no text, or those four characters.
+        if let Some(pair) = entries.windows(2).find(|pair| pair[0].path == pair[1].path) {
+            return Err(ChangeError::new(
+                format!("two files are both called {} when their names are printed", crate::report::escape::one_line(&pair[0].path)),
+                "rename one of them: a name has to tell which file is meant",
+            ));
+        }
         Ok(entries)
     }
 

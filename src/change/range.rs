@@ -18,6 +18,8 @@ pub struct Request {
     pub deployed: Option<String>,
     /// The process environment.
     pub env: BTreeMap<String, String>,
+    /// The check before a rollout: the last commit must not pass for all that goes out.
+    pub whole_rollout: bool,
 }
 
 impl Request {
@@ -63,7 +65,7 @@ pub fn choose(request: &Request, repo: &Repo) -> Result<Range, ChangeError> {
     {
         return Ok(range);
     }
-    from_repository(repo, head)
+    from_repository(repo, head, request.whole_rollout)
 }
 
 fn from_ci(request: &Request, repo: &Repo) -> Result<Option<Range>, ChangeError> {
@@ -77,16 +79,19 @@ fn from_ci(request: &Request, repo: &Repo) -> Result<Option<Range>, ChangeError>
         let origin = "the refs pre-commit was given".to_owned();
         return Ok(Some(Range { base: some_oid(from), head: Some(to.to_owned()), merge_base: true, origin }));
     }
+    // Drone and Travis name the pushed branch itself when there is no pull request.
+    let pulled = |name: &str| request.var(name).is_some_and(|value| value != "false");
     let target = [
-        "BITBUCKET_PR_DESTINATION_BRANCH",
-        "SYSTEM_PULLREQUEST_TARGETBRANCH",
-        "CHANGE_TARGET",
-        "BUILDKITE_PULL_REQUEST_BASE_BRANCH",
-        "CI_COMMIT_TARGET_BRANCH",
-        "DRONE_TARGET_BRANCH",
-        "TRAVIS_BRANCH",
+        ("BITBUCKET_PR_DESTINATION_BRANCH", true),
+        ("SYSTEM_PULLREQUEST_TARGETBRANCH", true),
+        ("CHANGE_TARGET", true),
+        ("BUILDKITE_PULL_REQUEST_BASE_BRANCH", true),
+        ("CI_COMMIT_TARGET_BRANCH", true),
+        ("DRONE_TARGET_BRANCH", pulled("DRONE_PULL_REQUEST")),
+        ("TRAVIS_BRANCH", pulled("TRAVIS_PULL_REQUEST")),
     ];
-    let Some((name, branch)) = target.iter().find_map(|name| Some((name, request.var(name)?))) else { return Ok(None) };
+    let named = target.iter().filter(|(_, counts)| *counts).find_map(|(name, _)| Some((name, request.var(name)?)));
+    let Some((name, branch)) = named else { return Ok(None) };
     let branch = branch.strip_prefix("refs/heads/").unwrap_or(branch);
     let base = remote_branch(repo, branch);
     Ok(Some(Range {
@@ -135,18 +140,15 @@ fn from_github(request: &Request, repo: &Repo) -> Result<Option<Range>, ChangeEr
             }
             let branch = request.var("GITHUB_BASE_REF").map(|branch| remote_branch(repo, branch));
             let base = text("/pull_request/base/sha").filter(|sha| repo.resolve(sha).is_ok()).map(str::to_owned).or(branch);
-            let head = text("/pull_request/head/sha").filter(|sha| repo.resolve(sha).is_ok()).unwrap_or("HEAD").to_owned();
+            // The checkout may be of the target; only the payload says what the pull request is.
+            let head = text("/pull_request/head/sha").unwrap_or("HEAD").to_owned();
             range(base, &head, true, "GitHub pull request")
         }
         "merge_group" => range(text("/merge_group/base_sha").and_then(some_oid), "HEAD", true, "GitHub merge queue"),
-        "push" => match text("/before").and_then(some_oid) {
-            Some(before) if repo.resolve(&before).is_ok() => range(Some(before), "HEAD", true, "GitHub push"),
-            // A new branch, or a force push whose old tip is gone.
-            _ => {
-                let branch = request.var("GITHUB_REF").and_then(|name| name.strip_prefix("refs/heads/"));
-                new_branch(repo, branch, text("/repository/default_branch"), "GitHub push of a new branch")
-            }
-        },
+        "push" => {
+            let branch = request.var("GITHUB_REF").and_then(|name| name.strip_prefix("refs/heads/"));
+            of_branch(repo, branch, text("/repository/default_branch"), text("/before").and_then(some_oid), "GitHub push")
+        }
         _ => Ok(None),
     }
 }
@@ -163,33 +165,45 @@ fn from_gitlab(request: &Request, repo: &Repo) -> Result<Option<Range>, ChangeEr
     if let Some(base) = request.var("CI_EXTERNAL_PULL_REQUEST_TARGET_BRANCH_SHA") {
         return range(base, true, "GitLab external pull request");
     }
-    match request.var("CI_COMMIT_BEFORE_SHA").and_then(some_oid) {
-        Some(before) => range(&before, true, "GitLab branch pipeline"),
-        None => new_branch(repo, request.var("CI_COMMIT_BRANCH"), request.var("CI_DEFAULT_BRANCH"), "GitLab pipeline of a new branch"),
-    }
+    let before = request.var("CI_COMMIT_BEFORE_SHA").and_then(some_oid);
+    of_branch(repo, request.var("CI_COMMIT_BRANCH"), request.var("CI_DEFAULT_BRANCH"), before, "GitLab branch pipeline")
 }
 
-/// A branch that CI sees for the first time: compared with the default branch. A clone that does not have that one would make
-/// the last commit pass for the whole branch, so it is an error.
-fn new_branch(repo: &Repo, branch: Option<&str>, default: Option<&str>, origin: &str) -> Result<Option<Range>, ChangeError> {
-    let (Some(branch), Some(default)) = (branch, default) else { return Ok(None) };
-    if branch == default {
-        return Ok(None);
+/// The pipeline of a branch. One that is not the default branch is compared with it as a whole, because what its tip says
+/// decides whether all of it is merged; the default branch with what it was before the push. What is not in the clone for
+/// that is an error: the last commit must not pass for all of them.
+fn of_branch(
+    repo: &Repo,
+    branch: Option<&str>,
+    default: Option<&str>,
+    before: Option<String>,
+    origin: &str,
+) -> Result<Option<Range>, ChangeError> {
+    let range = |base, origin: String| Ok(Some(Range { base: Some(base), head: Some("HEAD".to_owned()), merge_base: true, origin }));
+    if let (Some(branch), Some(default)) = (branch, default)
+        && branch != default
+    {
+        let base = format!("refs/remotes/origin/{default}");
+        if repo.resolve(&base).is_err() {
+            return Err(ChangeError::new(
+                format!("{default}, which branch {branch} left, is not in this clone"),
+                format!(
+                    "run `git fetch --unshallow origin {default}:{base}` first; in GitHub Actions `fetch-depth: 0` on actions/checkout does it"
+                ),
+            ));
+        }
+        return range(base, format!("{origin}, all of {branch} since it left {default}"));
     }
-    let base = format!("refs/remotes/origin/{default}");
-    if repo.resolve(&base).is_err() {
-        return Err(ChangeError::new(
-            format!("branch {branch} is new, and {default}, which it left, is not in this clone"),
-            format!(
-                "run `git fetch --unshallow origin {default}:{base}` first; in GitHub Actions `fetch-depth: 0` on actions/checkout does it"
-            ),
-        ));
+    match before {
+        Some(before) if repo.resolve(&before).is_ok() => range(before, origin.to_owned()),
+        Some(before) if repo.is_shallow() => Err(shallow(&format!("{before}, which the branch was before the push"), None)),
+        // A first push, or a force push whose old tip is gone.
+        _ => Ok(None),
     }
-    Ok(Some(Range { base: Some(base), head: Some("HEAD".to_owned()), merge_base: true, origin: origin.to_owned() }))
 }
 
 /// No flag, no CI: the merge base with the default branch; on that branch itself, the last commit.
-fn from_repository(repo: &Repo, head: Option<String>) -> Result<Range, ChangeError> {
+fn from_repository(repo: &Repo, head: Option<String>, whole_rollout: bool) -> Result<Range, ChangeError> {
     let tip = head.as_deref().unwrap_or("HEAD");
     let Ok(at) = repo.resolve(tip) else {
         return Ok(Range { base: None, head, merge_base: false, origin: "nothing was committed yet: every file is new".to_owned() });
@@ -211,6 +225,10 @@ fn from_repository(repo: &Repo, head: Option<String>) -> Result<Range, ChangeErr
         return Ok(Range { base: Some("HEAD".to_owned()), head, merge_base: false, origin: "the uncommitted work".to_owned() });
     }
     match repo.parents(tip).first() {
+        Some(_) if whole_rollout => Err(ChangeError::new(
+            "nothing says what runs in production, and the last commit may not be all that goes out",
+            "name what runs now: `--deployed REV`, or `--base REV` for the commits since then",
+        )),
         Some(parent) => Ok(Range { base: Some(parent.clone()), head, merge_base: false, origin: "the last commit".to_owned() }),
         None => Ok(Range { base: None, head, merge_base: false, origin: "the first commit: every file is new".to_owned() }),
     }

@@ -8,10 +8,11 @@ use crate::cli::{CheckArgs, RangeArgs};
 use crate::error::{Error, ExitCode};
 use crate::report::Style;
 use crate::rule::{self, Rule};
-use crate::settings::{self, Settings};
+use crate::settings::{self, Phase, Settings};
 
 pub fn run(args: &CheckArgs, style: Style) -> Result<ExitCode, Error> {
-    let (change, mut settings, rules) = open(&args.range)?;
+    let whole_rollout = args.range.phase() == Phase::Deploy;
+    let (change, mut settings, rules) = open_request(Request { whole_rollout, ..request(&args.range) }, &args.range)?;
     settings.evidence = crate::read::evidence::load(&args.evidence)?;
     settings.manifests = crate::read::evidence::load(&args.manifests)?;
     settings.same_tree = args.same_tree;
@@ -40,7 +41,11 @@ fn again(args: &CheckArgs, change: &ChangeSet) -> CheckArgs {
 
 /// The change, the settings and the rules that the words of the command line and the environment name.
 pub fn open(args: &RangeArgs) -> Result<(ChangeSet, Settings, Vec<Rule>), Error> {
-    let change = change::open(&request(args))?;
+    open_request(request(args), args)
+}
+
+fn open_request(request: Request, args: &RangeArgs) -> Result<(ChangeSet, Settings, Vec<Rule>), Error> {
+    let change = change::open(&request)?;
     let mut settings = settings::load_from(&change, args.phase(), &args.policy_source())?;
     let rules = rule::team::with_builtin(settings.trusted(&change), &settings.policy)?;
     settings::check_rules(settings.policy_text.as_ref(), &rules)?;
@@ -65,6 +70,7 @@ pub fn request(args: &RangeArgs) -> Request {
         head: args.head.clone(),
         deployed: args.deployed.clone(),
         env: environment(),
+        whole_rollout: false,
     }
 }
 

@@ -1,7 +1,8 @@
 //! Findings about feature flags: what became of each flag of the change, at production scope.
 
+use crate::detect::step::at;
 use crate::detect::{Detector, Inspection};
-use crate::finding::{Confidence, Edit, Evidence, EvidenceKind, Finding, Fix, Label, Severity, Status, Subject, SubjectKind};
+use crate::finding::{Confidence, Edit, Evidence, EvidenceKind, Finding, Fix, Label, Severity, Subject, SubjectKind};
 use crate::flag::compare::FlagChange;
 use crate::flag::reference::Reference;
 use crate::read::flag::{Flag, Flaw, FlawKind, Format, Purpose, State};
@@ -24,23 +25,11 @@ pub const DETECTORS: &[(&str, Detector)] = &[
 ];
 
 pub(super) fn finding(inspection: &Inspection, rule: &Rule, name: &str, place: Place, message: String) -> Finding {
+    let subject = Subject { kind: SubjectKind::Flag, table: None, name: name.to_owned() };
     Finding {
-        rule: rule.id.clone(),
-        gate: rule.gate,
-        severity: rule.severity,
-        message,
-        why: rule.why.clone(),
-        remedy: rule.remedy.replace("{flag}", name),
         place: Some(place),
         path: inspection.sources.path(place.file).to_owned(),
-        subject: Subject { kind: SubjectKind::Flag, table: None, name: name.to_owned() },
-        effects: Default::default(),
-        confidence: Confidence::Proved,
-        labels: Vec::new(),
-        evidence: Vec::new(),
-        fix: None,
-        status: Status::Active,
-        fingerprint: String::new(),
+        ..at(rule, subject, message, &[("flag", name.to_owned())])
     }
 }
 

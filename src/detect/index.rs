@@ -1,6 +1,6 @@
 //! Indexes that are rebuilt by the way, missing, or away for a while: a rollout's steps in, findings out.
 
-use super::lock::{blocking, capital, report, who_waits};
+use super::lock::{blocking, index_build, report};
 use super::step::{StepView, label, steps};
 use super::{Detector, Inspection};
 use crate::finding::Finding;
@@ -25,14 +25,7 @@ pub fn index_rebuilt(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
             continue;
         }
         let Some((work, mode)) = blocking(&view, &view.effect().index_builds) else { continue };
-        let message = format!(
-            "{} under {} on {}: {} until it is done.",
-            capital(&work.because),
-            mode.as_str(),
-            work.relation.short(),
-            who_waits(mode, &work.relation)
-        );
-        out.push(report(inspection, rule, &view, &work.relation, message, &[]));
+        out.push(report(inspection, rule, &view, &work.relation, index_build(work, mode), &[]));
     }
 }
 

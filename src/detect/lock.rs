@@ -199,6 +199,17 @@ pub fn table_scan(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) 
     }
 }
 
+/// What building an index under a lock means.
+pub fn index_build(work: &Work, mode: LockMode) -> String {
+    format!(
+        "{} under {} on {}: {} until it is done.",
+        capital(&work.because),
+        mode.as_str(),
+        work.relation.short(),
+        who_waits(mode, &work.relation)
+    )
+}
+
 /// A key or an exclusion constraint whose index is built by the ALTER TABLE itself.
 pub fn constraint_builds_index(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     for view in steps(inspection) {
@@ -209,18 +220,11 @@ pub fn constraint_builds_index(inspection: &Inspection, rule: &Rule, out: &mut V
             continue;
         }
         let Some((work, mode)) = blocking(&view, &view.effect().index_builds) else { continue };
-        let message = format!(
-            "{} under {} on {}: {} until it is done.",
-            capital(&work.because),
-            mode.as_str(),
-            work.relation.short(),
-            who_waits(mode, &work.relation)
-        );
-        out.push(report(inspection, rule, &view, &work.relation, message, &clause_vars(inspection, &view)));
+        out.push(report(inspection, rule, &view, &work.relation, index_build(work, mode), &clause_vars(inspection, &view)));
     }
 }
 
-pub fn capital(text: &str) -> String {
+fn capital(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

@@ -49,7 +49,7 @@ pub fn search(
     if targets.is_empty() {
         return Ok(OldCode { replaced, ..OldCode::default() });
     }
-    let roots: Vec<String> = facts.base_units.iter().map(|unit| unit.root.clone()).collect();
+    let roots: Vec<String> = facts.base_units.iter().map(|unit| unit.moved_from.as_ref().unwrap_or(&unit.root).clone()).collect();
     let options = Options::new(&settings.policy.usage.exclude, &roots).map_err(|problem| PolicyError {
         path: POLICY_FILE.to_owned(),
         position: None,

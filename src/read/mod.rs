@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use crate::change::{ChangeSet, Entry, Snapshot, Text};
+use crate::change::{ChangeSet, Entry, EntryKind, Snapshot, Text};
 use crate::error::{ChangeError, Error};
 use crate::settings::Settings;
 use crate::source::{FileId, Place, Side, SourceMap};
@@ -70,9 +70,26 @@ pub fn change(change: &ChangeSet, settings: &Settings, sources: &mut SourceMap) 
     let (base, head) = migration::layout::read_both(&change.base_tree, &change.head_tree, sources, &settings.policy.migrations)?;
     let mut unread: Vec<Unread> =
         head.units.iter().flat_map(|unit| &unit.unread).filter(|unread| touched.contains(unread.path.as_str())).cloned().collect();
+    unread.extend(head.lost);
     unread.extend(unread_dialects(&base.units, &head.units, &touched));
-    let skipped = head.skipped.into_iter().filter(|skipped| touched.iter().any(|path| below(path, &skipped.path))).collect();
+    let left_out = head.skipped.into_iter().filter(|skipped| touched.iter().any(|path| below(path, &skipped.path)));
+    let (migrations, others): (Vec<Unread>, Vec<Unread>) =
+        moved_submodules(change).partition(|moved| migration::layout::lies_among_migrations(&moved.path));
+    unread.extend(migrations);
+    let skipped = left_out.chain(others).collect();
     Ok(Facts { base_units: base.units, head_units: head.units, unread, skipped })
+}
+
+/// Submodules that the change adds, takes away or sets to another commit.
+fn moved_submodules(change: &ChangeSet) -> impl Iterator<Item = Unread> {
+    let is_submodule = |tree: &Snapshot, path: &str| tree.entry(path).is_some_and(|entry| entry.kind == EntryKind::Submodule);
+    let moved =
+        change.files.iter().filter(move |file| is_submodule(&change.head_tree, &file.path) || is_submodule(&change.base_tree, &file.path));
+    moved.map(|file| Unread {
+        path: file.path.clone(),
+        place: None,
+        reason: "the submodule's commit changes, and its files are in another repository".to_owned(),
+    })
 }
 
 fn below(path: &str, directory: &str) -> bool {

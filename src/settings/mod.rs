@@ -203,7 +203,7 @@ pub fn misnamed(tree: &Snapshot) -> impl Iterator<Item = &str> {
 /// `HOLDSHORT.YAML`, `holdshort.yml`, `.holdshort.yaml`.
 pub fn looks_like_policy(path: &str) -> bool {
     let lower = path.to_lowercase();
-    matches!(lower.strip_prefix('.').unwrap_or(&lower), "holdshort.yaml" | "holdshort.yml" | "holdshort.json" | "holdshort.toml")
+    matches!(lower.strip_prefix('.').unwrap_or(&lower), "holdshort.yaml" | "holdshort.yml" | "holdshort.toml")
 }
 
 fn unreadable(path: &str, text: &Text) -> PolicyError {

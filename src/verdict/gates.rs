@@ -154,7 +154,7 @@ fn migrations(inspection: &Inspection, findings: &[Finding]) -> (GateStatus, Str
 
 /// Something in the change reaches production: more than documentation and tests.
 pub fn ships_anything(change: &ChangeSet) -> bool {
-    change.files.iter().any(|file| ships(&file.path))
+    change.files.iter().any(|file| ships(&file.path) || file.old_path.as_deref().is_some_and(ships))
 }
 
 /// Neither documentation nor a test.
@@ -164,14 +164,37 @@ pub fn ships(path: &str) -> bool {
 
 fn is_documentation(path: &str) -> bool {
     let lower = path.to_ascii_lowercase();
-    let name = lower.rsplit('/').next().unwrap_or(&lower);
-    [".md", ".rst", ".adoc", ".txt", ".png", ".jpg", ".svg", ".gif"].iter().any(|end| lower.ends_with(end)) && name != "requirements.txt"
+    let (directory, name) = lower.rsplit_once('/').unwrap_or(("", &lower));
+    let stem = name.split('.').next().unwrap_or(name);
+    // Programs read lists and build files that end in .txt.
+    let words = directory.split('/').any(|part| matches!(part, "doc" | "docs" | "documentation"))
+        || [
+            "readme",
+            "license",
+            "licence",
+            "copying",
+            "notice",
+            "authors",
+            "contributors",
+            "changelog",
+            "changes",
+            "news",
+            "history",
+            "todo",
+        ]
+        .contains(&stem);
+    [".md", ".rst", ".adoc", ".png", ".jpg", ".svg", ".gif"].iter().any(|end| lower.ends_with(end))
+        || lower.ends_with(".txt") && words
         || matches!(name, "license" | "codeowners" | ".gitignore" | ".gitattributes" | ".editorconfig")
 }
 
 fn is_test(path: &str) -> bool {
-    path.split('/').rev().skip(1).any(|part| matches!(part, "test" | "tests" | "spec" | "__tests__" | "testdata"))
-        || path.rsplit('/').next().is_some_and(|name| name.contains("_test.") || name.contains(".test.") || name.contains(".spec."))
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    directory.split('/').any(|part| matches!(part, "test" | "tests" | "spec" | "__tests__" | "testdata"))
+        || ["_test.go", "_spec.rb", "_test.rb", "_test.exs", "_test.dart"].iter().any(|end| name.ends_with(end))
+        || name.starts_with("test_") && name.ends_with(".py")
+        || name.contains(".test.")
+        || name.contains(".spec.")
 }
 
 /// The scripts of the rollout's own migrations.

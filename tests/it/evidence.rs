@@ -62,6 +62,11 @@ fn states_are_told_apart_and_only_green_passes() {
     };
     let pipeline = |status: &str, id: u64, source: &str| json!({"id": id, "sha": head, "status": status, "source": source, "ref": "main"});
     let job = |status: &str, allowed: bool| json!({"id": 5, "name": "test", "status": status, "allow_failure": allowed, "commit": {"id": head}, "pipeline": {"id": 1, "sha": head, "source": "push"}});
+    let in_suite = |conclusion: &str, id: u64, suite: u64| {
+        let mut run = check_run("test", &head, conclusion, id);
+        run["check_suite"] = json!({"id": suite});
+        run
+    };
     let cases: Vec<(&str, String, &str, &str)> = vec![
         ("green", page(&[check_run("test", &head, "success", 1)]).to_string(), "pass", "1 check passed on this commit"),
         ("red", page(&[check_run("test", &head, "failure", 1)]).to_string(), "fail", "blocking"),
@@ -87,6 +92,12 @@ fn states_are_told_apart_and_only_green_passes() {
         (
             "a re-run that fails replaces what passed",
             page(&[check_run("test", &head, "failure", 2), check_run("test", &head, "success", 1)]).to_string(),
+            "fail",
+            "",
+        ),
+        (
+            "another workflow's job of that name replaces nothing",
+            page(&[in_suite("failure", 1, 100), in_suite("success", 2, 101)]).to_string(),
             "fail",
             "",
         ),

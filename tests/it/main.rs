@@ -5,6 +5,7 @@ mod baseline;
 mod ci;
 mod cli;
 mod cluster;
+mod disguise;
 mod docs;
 mod evidence;
 mod fixes;

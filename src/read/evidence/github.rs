@@ -44,10 +44,15 @@ fn run(path: &str, value: &Value) -> Result<Record, String> {
     found.run = if workflow { id.map(|id| id.to_string()) } else { run_of(value) };
     found.id = id.unwrap_or(0);
     found.attempt = value.get("run_attempt").or_else(|| value.get("attempt")).and_then(Value::as_u64).unwrap_or(0);
-    // Two apps, or a push and a schedule, may use one name: neither replaces the other.
+    // Two apps, two workflows, or a push and a schedule may use one name: neither replaces the other. A check that is run
+    // again stays in its suite.
     found.source = match workflow {
         true => [optional(value, "path"), optional(value, "event")].into_iter().flatten().collect::<Vec<_>>().join(" "),
-        false => value.pointer("/app/slug").and_then(Value::as_str).unwrap_or("").to_owned(),
+        false => {
+            let slug = value.pointer("/app/slug").and_then(Value::as_str).map(str::to_owned);
+            let suite = value.pointer("/check_suite/id").and_then(Value::as_u64).map(|id| format!("suite {id}"));
+            slug.into_iter().chain(suite.or_else(|| run_of(value))).collect::<Vec<_>>().join(" ")
+        }
     };
     found.completed_at = ["completed_at", "updated_at", "updatedAt"].iter().find_map(|key| optional(value, key));
     Ok(found)

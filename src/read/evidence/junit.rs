@@ -32,6 +32,8 @@ pub fn read(path: &str, text: &str) -> Result<Vec<Record>, String> {
     };
     let name = root.attribute("name").or_else(|| root.descendants().find(|node| is_suite(*node))?.attribute("name")).unwrap_or("tests");
     let mut found = record(path, Provider::Junit, name, status, detail);
+    // Shards of one suite have one name: a green one does not replace a red one.
+    found.source = path.to_owned();
     let mut commits = root.descendants().filter(|node| node.has_tag_name("property")).filter_map(|property| {
         let known = property.attribute("name").is_some_and(|name| COMMIT_PROPERTIES.contains(&name));
         let value = serde_json::Value::from(property.attribute("value")?);

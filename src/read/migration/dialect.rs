@@ -31,7 +31,7 @@ pub fn infer(tree: &Tree, reader: &mut Reader, claim: &Claim) -> Result<(Dialect
 
 fn tell(tree: &Tree, reader: &mut Reader, claim: &Claim) -> Result<Told, ChangeError> {
     if let Some(dialect) = claim.policy.and_then(|policy| policy.dialect) {
-        return Ok((dialect, format!("{POLICY_FILE} says {}", title(dialect))));
+        return Ok((dialect, format!("{POLICY_FILE} says {}", dialect.name())));
     }
     if let Some(told) = by_runner(reader, claim)? {
         return Ok(told);
@@ -51,17 +51,6 @@ fn tell(tree: &Tree, reader: &mut Reader, claim: &Claim) -> Result<Told, ChangeE
         return Ok(told);
     }
     Ok((Dialect::Postgres, "nothing says which database it is: PostgreSQL is assumed".to_owned()))
-}
-
-fn title(dialect: Dialect) -> &'static str {
-    match dialect {
-        Dialect::Postgres => "PostgreSQL",
-        Dialect::Mysql => "MySQL",
-        Dialect::Mariadb => "MariaDB",
-        Dialect::Sqlite => "SQLite",
-        Dialect::SqlServer => "SQL Server",
-        Dialect::Unknown => "an unknown database",
-    }
 }
 
 /// The dialect a provider, engine or directory is named after.
@@ -167,7 +156,7 @@ fn by_syntax(reader: &mut Reader, claim: &Claim) -> Result<Option<Told>, ChangeE
     }
     let Some((dialect, (count, sample))) = votes.iter().max_by_key(|(_, vote)| vote.0) else { return Ok(None) };
     let runner_up = votes.iter().filter(|(other, _)| *other != dialect).map(|(_, vote)| vote.0).max().unwrap_or(0);
-    Ok((*count >= 2 * runner_up).then(|| (*dialect, format!("the SQL has {} syntax: {sample}", title(*dialect)))))
+    Ok((*count >= 2 * runner_up).then(|| (*dialect, format!("the SQL has {} syntax: {sample}", dialect.name()))))
 }
 
 static DRIVERS: LazyLock<Vec<(Dialect, Regex)>> = LazyLock::new(|| {

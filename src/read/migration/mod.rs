@@ -27,6 +27,9 @@ pub struct Unit {
     /// In the order the runner applies them.
     pub migrations: Vec<Migration>,
     pub unread: Vec<Unread>,
+    /// Where its files were at base, when the change moves them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<String>,
 }
 
 impl Unit {

@@ -172,7 +172,7 @@ fn a_gate_that_holds_without_a_finding_is_in_every_list_of_findings() {
     let repo = repository();
     commit(repo.path(), "app/user.go", "package app\n");
     let run = |format: &str| {
-        let output = holdshort(repo.path(), &["check", "--phase", "deploy", "--format", format]);
+        let output = holdshort(repo.path(), &["check", "--phase", "deploy", "--deployed", "HEAD^", "--format", format]);
         assert_eq!(output.status.code(), Some(1), "{format}");
         String::from_utf8(output.stdout).expect("UTF-8")
     };

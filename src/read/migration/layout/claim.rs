@@ -371,7 +371,7 @@ const MAYBE_HOME: &[&str] = &[
     "database",
 ];
 
-fn says_migrations(name: &str) -> bool {
+pub fn says_migrations(name: &str) -> bool {
     let name = name.to_lowercase();
     name.contains("migration") || name == "migrate" || name.ends_with("_migrate") || name.starts_with("changelog")
 }

@@ -6,6 +6,7 @@ mod directory;
 mod journal;
 mod liquibase;
 mod marker;
+mod moved;
 mod numbered;
 mod parse;
 pub(super) mod reader;
@@ -39,6 +40,8 @@ pub struct Found {
     pub units: Vec<Unit>,
     /// Looks like a migration and is none, or is left out on purpose: a path and why. For the report's coverage.
     pub skipped: Vec<Unread>,
+    /// Histories of base that head has replaced by others.
+    pub lost: Vec<Unread>,
 }
 
 /// The migrations of both trees. What the change adds or edits is parsed in full, the history as far as the catalog needs it.
@@ -48,6 +51,7 @@ pub fn read_both(base: &Snapshot, head: &Snapshot, sources: &mut SourceMap, poli
     let mut known = Known::new();
     let mut base = find(base, Side::Base, sources, policy, &mut known)?;
     let mut head = find(head, Side::Head, sources, policy, &mut known)?;
+    head.lost = moved::adopt(&mut base.units, &head.units, sources);
     parse::parse_change(&mut base.units, &mut head.units, sources);
     Ok((base, head))
 }
@@ -121,6 +125,9 @@ fn build_unit(tree: &Tree, reader: &mut Reader, claim: &Claim) -> Result<(Unit, 
         _ => numbered::build(reader, claim)?,
     };
     built.unread.extend(claim.unread.iter().cloned());
+    if matches!(claim.framework, Framework::GolangMigrate | Framework::Plain) {
+        numbered::other_endings(tree, claim, &mut built);
+    }
     let unit = Unit {
         root: claim.root.clone(),
         framework: claim.framework,
@@ -129,6 +136,7 @@ fn build_unit(tree: &Tree, reader: &mut Reader, claim: &Claim) -> Result<(Unit, 
         server,
         migrations: built.migrations,
         unread: built.unread,
+        moved_from: None,
     };
     Ok((unit, built.skipped))
 }
@@ -143,6 +151,11 @@ fn server_version(text: &str) -> Result<ServerVersion, Error> {
             help: Some("write the version the database runs, for example `server_version: \"16\"`".to_owned()),
         })
     })
+}
+
+/// A directory on the way is called as those of migrations are.
+pub fn lies_among_migrations(path: &str) -> bool {
+    path.split('/').any(claim::says_migrations)
 }
 
 /// A path of the policy that holds no migration is most likely misspelt: it must not pass in silence.

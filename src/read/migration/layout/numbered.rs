@@ -8,6 +8,7 @@ use regex::Regex;
 use super::claim::Claim;
 use super::marker::{self, Split, Style};
 use super::reader::Reader;
+use super::tree::Tree;
 use super::{Built, number, plain_number, script, tree, whole};
 use crate::error::ChangeError;
 use crate::read::migration::{Framework, Migration, Script, Wrapping};
@@ -55,6 +56,16 @@ pub fn build(reader: &mut Reader, claim: &Claim) -> Result<Built, ChangeError> {
         drop_checkpoints(reader, &mut built)?;
     }
     Ok(built)
+}
+
+/// Scripts in another form than SQL, or called so: golang-migrate runs `1_x.up.` and whatever follows, pop reads `.fizz`.
+/// Source: golang-migrate, `Regex` (source/parse.go).
+pub fn other_endings(tree: &Tree, claim: &Claim, built: &mut Built) {
+    static RUN: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"^\d+_.*\.(?:up|down)\..+$").expect("a constant pattern"));
+    for name in tree.dirs.get(&claim.root).into_iter().flatten().filter(|name| RUN.is_match(name) && !PAIR.is_match(name)) {
+        let reason = "its name is that of a migration, and only `.sql` is read: review it by hand, or write it as SQL";
+        built.unread(&tree::join(&claim.root, name), reason);
+    }
 }
 
 /// Scripts of one version for several databases, told apart by a part of their names (`pop` of Go): `1_x.up.sql`, `1_x.mysql.up.sql`.

@@ -1,8 +1,6 @@
 //! CloudFormation and SAM templates in; functions, aliases, deployment groups and ECS services as units out.
 
-use std::collections::BTreeSet;
-
-use super::{Way, apply, ecs, environment, preset};
+use super::{Way, apply, codedeploy_abort, ecs, environment, preset};
 use crate::read::rollout::Options;
 use crate::read::rollout::atlas::{self, Atlas, File};
 use crate::read::rollout::metric::{classify, percentile};
@@ -250,19 +248,9 @@ fn deployment_group(template: &Template, resource: Resource) -> Unit {
     }
     let back = resource.properties.get("AutoRollbackConfiguration");
     let enabled = back.is_some_and(|back| back.get("Enabled").and_then(flag) == Some(true));
-    let events: BTreeSet<&str> =
-        back.and_then(|back| back.get("Events")).map(Node::items).unwrap_or_default().iter().filter_map(Node::as_str).collect();
+    let events = back.and_then(|back| back.get("Events"));
     let place = back.map_or(unit.strategy, |back| template.atlas.place(back.span));
-    unit.abort = if !enabled {
-        Abort::Missing { why: "`AutoRollbackConfiguration` is not enabled".to_owned(), place }
-    } else if !unit.analysis.metrics.is_empty() && !events.contains("DEPLOYMENT_STOP_ON_ALARM") {
-        Abort::Missing {
-            why: "its alarms stop it, and `DEPLOYMENT_STOP_ON_ALARM` is not among the events that roll back".to_owned(),
-            place,
-        }
-    } else {
-        Abort::Automatic { how: format!("rolls back on {}", events.into_iter().collect::<Vec<_>>().join(", ")) }
-    };
+    unit.abort = codedeploy_abort(&unit, enabled.then_some(events).ok_or("AutoRollbackConfiguration"), place);
     unit
 }
 

@@ -4,12 +4,14 @@ pub mod cloudformation;
 mod ecs;
 pub mod terraform;
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::model::{Backend, Dwell, Shift, Stage, Unit};
+use super::model::{Abort, Backend, Dwell, Shift, Stage, Unit};
 use crate::read::flag::of_path;
+use crate::read::tree::Node;
 use crate::source::Place;
 
 /// A traffic configuration.
@@ -74,6 +76,19 @@ fn weighted(fraction: f64, version: &str, place: Place) -> Shift {
 pub fn environment(path: &str, name: &str) -> String {
     let of_path_ = of_path(path);
     if of_path_.is_empty() { of_path(name) } else { of_path_ }
+}
+
+/// What CodeDeploy does when it fails: the events of its enabled automatic rollback, or the key that does not enable one.
+fn codedeploy_abort(unit: &Unit, events: Result<Option<&Node>, &str>, place: Place) -> Abort {
+    let events: BTreeSet<&str> = match events {
+        Ok(events) => events.map(Node::items).unwrap_or_default().iter().filter_map(Node::as_str).collect(),
+        Err(key) => return Abort::Missing { why: format!("`{key}` is not enabled"), place },
+    };
+    if !unit.analysis.metrics.is_empty() && !events.contains("DEPLOYMENT_STOP_ON_ALARM") {
+        let why = "its alarms stop it, and `DEPLOYMENT_STOP_ON_ALARM` is not among the events that roll back".to_owned();
+        return Abort::Missing { why, place };
+    }
+    Abort::Automatic { how: format!("rolls back on {}", events.into_iter().collect::<Vec<_>>().join(", ")) }
 }
 
 #[cfg(test)]

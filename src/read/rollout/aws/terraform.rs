@@ -1,8 +1,6 @@
 //! Terraform resources of AWS and Google Cloud that say how a service is rolled out in, units out.
 
-use std::collections::BTreeSet;
-
-use super::{Way, apply, environment, preset, weighted};
+use super::{Way, apply, codedeploy_abort, environment, preset, weighted};
 use crate::read::hcl::Resource;
 use crate::read::rollout::Options;
 use crate::read::rollout::atlas::{self, Atlas, File};
@@ -67,19 +65,10 @@ impl Terraform<'_> {
             self.alarms(&mut unit, alarms);
         }
         let back = resource.body.get("auto_rollback_configuration");
-        let events: BTreeSet<&str> =
-            back.and_then(|back| back.get("events")).map(Node::items).unwrap_or_default().iter().filter_map(Node::as_str).collect();
+        let enabled = back.and_then(|back| back.get("enabled")).and_then(Node::as_bool) == Some(true);
+        let events = back.and_then(|back| back.get("events"));
         let place = back.map_or(unit.strategy, |back| self.atlas.place(back.span));
-        unit.abort = if back.and_then(|back| back.get("enabled")).and_then(Node::as_bool) != Some(true) {
-            Abort::Missing { why: "its `auto_rollback_configuration` is not enabled".to_owned(), place }
-        } else if !unit.analysis.metrics.is_empty() && !events.contains("DEPLOYMENT_STOP_ON_ALARM") {
-            Abort::Missing {
-                why: "its alarms stop it, and `DEPLOYMENT_STOP_ON_ALARM` is not among the events that roll back".to_owned(),
-                place,
-            }
-        } else {
-            Abort::Automatic { how: format!("rolls back on {}", events.into_iter().collect::<Vec<_>>().join(", ")) }
-        };
+        unit.abort = codedeploy_abort(&unit, enabled.then_some(events).ok_or("auto_rollback_configuration"), place);
         unit
     }
 

@@ -26,6 +26,8 @@ mod types;
 mod view;
 mod volatility;
 
+use std::borrow::Cow;
+
 use super::lex::{Kind, Token};
 use super::split::{self, Piece, PieceKind};
 use super::{Depth, Source, opaque};
@@ -55,9 +57,18 @@ pub(super) fn script(source: Source<'_>) -> Vec<Statement> {
         let span = source.span(0, source.text.len());
         return vec![Statement { span, ops: vec![opaque(span, OpaqueReason::TooLarge, "SQL nested in SQL too deeply")] }];
     }
-    let split = split::split(source.text);
+    let text = with_line_feeds(source.text);
+    let split = split::split(&text);
     let masked = Source { text: &split.text, ..source };
     split.pieces.iter().map(|piece| one(masked, piece, &split.tokens[piece.tokens.clone()])).collect()
+}
+
+/// A carriage return ends a comment in PostgreSQL as a line feed does, with or without one after it.
+/// Source: PostgreSQL source, `non_newline` (src/backend/parser/scan.l).
+fn with_line_feeds(text: &str) -> Cow<'_, str> {
+    let bytes = text.as_bytes();
+    let lone = |(at, byte): (usize, &u8)| *byte == b'\r' && bytes.get(at + 1) != Some(&b'\n');
+    if bytes.iter().enumerate().any(lone) { Cow::Owned(text.replace('\r', "\n")) } else { Cow::Borrowed(text) }
 }
 
 fn one(source: Source<'_>, piece: &Piece, tokens: &[Token]) -> Statement {
