@@ -64,7 +64,7 @@ fn list(names: &[Name]) -> String {
 fn create_index(inspection: &Inspection, view: &StepView, create: &CreateIndex) -> Vec<String> {
     let written = view.op_statement_text(inspection).split_whitespace().collect::<Vec<_>>().join(" ");
     // Inside a DO block the statement's text is the block's.
-    let on = written.to_ascii_lowercase().find(" on ").filter(|_| view.step.op.len() == 1);
+    let on = written.to_ascii_lowercase().find(" on ").filter(|_| view.step.op.len() == 1 && view.step.called.is_none());
     let target = || format!("{} ({})", relation(&create.table), list(&create.columns));
     let rest = on.map_or_else(target, |on| written[on + 4..].to_owned());
     let index = create.name.as_ref().map_or_else(|| derived(&format!("{}_{}", create.table.name, plain(&create.columns)), "_idx"), name);
@@ -119,7 +119,8 @@ fn add_constraint(inspection: &Inspection, view: &StepView, table: &str, constra
 
 /// The constraint's own text, without its name and NOT VALID.
 fn definition(inspection: &Inspection, view: &StepView, constraint: &Constraint) -> String {
-    let written = constraint.span.text(inspection.sources.text(view.file)).split_whitespace().collect::<Vec<_>>().join(" ");
+    let Some(written) = view.text_of(inspection, constraint.span) else { return "…".to_owned() };
+    let written = written.split_whitespace().collect::<Vec<_>>().join(" ");
     let lower = written.to_ascii_lowercase();
     let start = ["foreign key", "check", "references"].iter().filter_map(|head| lower.find(head)).min().unwrap_or(0);
     let end = lower.rfind(" not valid").unwrap_or(written.len());

@@ -10,7 +10,7 @@ use crate::schema::catalog::Catalog;
 use crate::schema::effect::{Effect, LockMode};
 use crate::schema::name::QName;
 use crate::schema::op::{Op, SchemaOp, Statement};
-use crate::schema::{Step, Timeline, TransactionKind};
+use crate::schema::{Called, Step, Timeline, TransactionKind};
 use crate::source::{FileId, Place, Span};
 
 /// One op of the rollout with everything around it.
@@ -35,8 +35,15 @@ impl<'a> StepView<'a> {
         &self.op.kind
     }
 
+    /// Of an op in a routine: where the routine is called.
     pub fn place(&self) -> Place {
-        Place { file: self.file, span: self.op.span }
+        let caller = self.step.called.as_ref().and_then(|_| find_op(self.statement, &self.step.op));
+        Place { file: self.file, span: caller.unwrap_or(self.op).span }
+    }
+
+    /// The op's own text; one in a routine has it somewhere else.
+    pub fn text_of(&self, inspection: &'a Inspection, span: Span) -> Option<&'a str> {
+        self.step.called.is_none().then(|| span.text(inspection.sources.text(self.file)))
     }
 
     /// The strongest lock that the op takes on an existing relation.
@@ -99,8 +106,12 @@ pub fn steps(inspection: &Inspection) -> Vec<StepView<'_>> {
     all
 }
 
-/// The op of a step, in the unit at head.
-pub fn op_of<'a>(unit: &'a Unit, step: &Step) -> Option<&'a Op> {
+/// The op of a step: in the unit at head, or in the routine that is called there.
+pub fn op_of<'a>(unit: &'a Unit, step: &'a Step) -> Option<&'a Op> {
+    if let Some(Called { body, path }) = &step.called {
+        let (statement, rest) = path.split_first()?;
+        return find_op(body.get(*statement)?, rest);
+    }
     find_op(&unit.migrations[step.migration].up.statements[step.statement], &step.op)
 }
 

@@ -14,6 +14,7 @@ use std::rc::Rc;
 
 use catalog::Catalog;
 use effect::{Effect, ServerVersion};
+use op::Statement;
 use serde::Serialize;
 
 /// One unit's rollout: the catalog at base, then every op of the migrations that are new at head.
@@ -37,10 +38,21 @@ pub struct Step {
     pub statement: usize,
     /// Path of op indexes from the statement down: `[2]`, or `[0, 3, 1]` inside a DO block.
     pub op: Vec<usize>,
+    /// The op is in a routine of the user's own, which the op at `op` calls.
+    #[serde(skip)]
+    pub called: Option<Called>,
     #[serde(skip)]
     pub before: Rc<Catalog>,
     pub effect: Effect,
     pub transaction: Transaction,
+}
+
+/// An op in the body of a routine. Its spans are those of the text that made the routine.
+#[derive(Debug, Clone)]
+pub struct Called {
+    pub body: Rc<Vec<Statement>>,
+    /// Index of the statement in the body, then as `Step::op`.
+    pub path: Vec<usize>,
 }
 
 /// The transaction an op runs in.

@@ -5,16 +5,16 @@ use std::rc::Rc;
 use imbl::ordmap::DiffItem;
 
 use super::catalog::{Catalog, Origin, Table};
+use super::effect::postgres;
 use super::effect::{Certainty, ServerVersion};
-use super::effect::{Effect, postgres};
 use super::name::QName;
 use super::op::{Op, Persistence, SchemaOp, Statement, TransactionOp};
 use super::replay::{self, Context};
 use super::session::Session;
-use super::{Step, Timeline};
+use super::{Called, Step, Timeline};
 use crate::read::migration::{DEFAULT_POSTGRES, Dialect, Migration, Script, Unit};
 use crate::settings::Settings;
-use crate::source::{FileId, Place, SourceMap};
+use crate::source::{FileId, Place, SourceMap, Span};
 
 /// One timeline for every unit at head whose dialect has physics.
 pub fn build(base: &[Unit], head: &[Unit], settings: &Settings, sources: &SourceMap) -> Vec<Timeline> {
@@ -97,7 +97,10 @@ pub fn roll_out<'a>(
         Rc::make_mut(&mut walk.catalog).start_script();
         for (number, statement) in migration.up.statements.iter().enumerate() {
             walk.session.start_statement();
-            walk.statement(statement, &At { migration: position, statement: number, file: migration.up.source, prefix: Vec::new() });
+            walk.statement(
+                statement,
+                &At { migration: position, statement: number, file: migration.up.source, prefix: Vec::new(), caller: None },
+            );
         }
         walk.session.end_script();
         walk.undo.clear();
@@ -146,13 +149,28 @@ struct Walk {
     undo: Undo,
 }
 
-/// Where a statement stands: in a script, or inside a DO block of it.
+/// Where a statement stands: in a script, inside a DO block of it, or in a routine that it calls.
+#[derive(Clone)]
 struct At {
     migration: usize,
     statement: usize,
     file: FileId,
     prefix: Vec<usize>,
+    caller: Option<Caller>,
 }
+
+#[derive(Clone)]
+struct Caller {
+    /// Path of the op that calls.
+    op: Vec<usize>,
+    span: Span,
+    body: Rc<Vec<Statement>>,
+    /// Routines may call themselves.
+    depth: usize,
+}
+
+/// Calls inside calls that are still followed.
+const MAX_CALLS: usize = 4;
 
 impl Walk {
     fn statement(&mut self, statement: &Statement, at: &At) {
@@ -163,55 +181,76 @@ impl Walk {
         }
     }
 
-    /// What the user's own routines do that a SELECT or CALL runs.
-    fn add_called(&self, op: &SchemaOp, effect: &mut Effect) {
-        let bodies = replay::called(&self.catalog, op);
-        if bodies.is_empty() {
+    /// The steps of the user's own routines that a SELECT or CALL runs.
+    fn called(&mut self, bodies: &[Rc<Vec<Statement>>], op: &Op, at: &At, path: &[usize]) {
+        let outer = at.caller.as_ref();
+        let depth = outer.map_or(0, |caller| caller.depth) + 1;
+        if depth > MAX_CALLS {
             return;
         }
-        let mut catalog = self.catalog.as_ref().clone();
-        let context = Context { origin: Origin::Rollout, place: None, server: self.server };
         for body in bodies {
-            for statement in body.iter() {
-                for (number, inner) in statement.ops.iter().enumerate() {
-                    effect.absorb(postgres::effect(&catalog, &statement.ops, number, self.server));
-                    if let SchemaOp::Opaque { detail, .. } = &inner.kind {
-                        effect.hidden.push(detail.clone());
-                    }
-                    if !matches!(inner.kind, SchemaOp::Select { into: None, .. } | SchemaOp::Call { .. }) {
-                        replay::apply(&mut catalog, &inner.kind, &context);
-                    }
-                }
+            let caller = Caller {
+                op: outer.map_or_else(|| path.to_vec(), |caller| caller.op.clone()),
+                span: outer.map_or(op.span, |caller| caller.span),
+                body: body.clone(),
+                depth,
+            };
+            for (inner, statement) in body.iter().enumerate() {
+                self.statement(statement, &At { prefix: vec![inner], caller: Some(caller.clone()), ..at.clone() });
             }
         }
     }
 
     fn op(&mut self, siblings: &[Op], number: usize, op: &Op, at: &At, path: &[usize]) {
         self.session.apply(&op.kind);
+        let bodies = replay::called(&self.catalog, &op.kind);
         let mut effect = postgres::effect(&self.catalog, siblings, number, self.server);
-        self.add_called(&op.kind, &mut effect);
+        effect.hidden.extend(bodies.iter().flat_map(|body| body.iter()).flat_map(|statement| &statement.ops).filter_map(opaque));
         if path.len() > 1 {
-            // In a DO block a statement may stand under an IF or beside an exception handler.
+            // In a DO block or a routine a statement may stand under an IF or beside an exception handler.
             effect.aborts.iter_mut().for_each(|abort| abort.certainty = Certainty::Sometimes);
         }
-        self.steps.push(Step {
-            migration: at.migration,
-            statement: at.statement,
-            op: path.to_vec(),
-            before: self.catalog.clone(),
-            effect,
-            transaction: self.session.transaction(),
-        });
+        let (own, called) = match &at.caller {
+            Some(caller) => (caller.op.clone(), Some(Called { body: caller.body.clone(), path: path.to_vec() })),
+            None => (path.to_vec(), None),
+        };
+        // What of a routine cannot be read is told where it is called.
+        if at.caller.is_none() || opaque(op).is_none() {
+            self.steps.push(Step {
+                migration: at.migration,
+                statement: at.statement,
+                op: own,
+                called,
+                before: self.catalog.clone(),
+                effect,
+                transaction: self.session.transaction(),
+            });
+        }
         if let SchemaOp::Do { body, .. } = &op.kind {
             for (inner, statement) in body.iter().enumerate() {
                 let mut prefix = path.to_vec();
                 prefix.push(inner);
-                self.statement(statement, &At { prefix, ..*at });
+                self.statement(statement, &At { prefix, ..at.clone() });
             }
             return;
         }
-        let place = Some(Place { file: at.file, span: op.span });
-        let context = Context { origin: Origin::Rollout, place, server: self.server };
+        if !bodies.is_empty() {
+            self.called(&bodies, op, at, path);
+            if !matches!(op.kind, SchemaOp::Select { into: Some(_), .. }) {
+                let unread = replay::calls_unread(&self.catalog, &op.kind);
+                Rc::make_mut(&mut self.catalog).incomplete |= unread;
+                return;
+            }
+        }
+        let span = at.caller.as_ref().map_or(op.span, |caller| caller.span);
+        let context = Context { origin: Origin::Rollout, place: Some(Place { file: at.file, span }), server: self.server };
         advance(Rc::make_mut(&mut self.catalog), &op.kind, &context, &mut self.undo);
+    }
+}
+
+fn opaque(op: &Op) -> Option<String> {
+    match &op.kind {
+        SchemaOp::Opaque { detail, .. } => Some(detail.clone()),
+        _ => None,
     }
 }

@@ -38,8 +38,7 @@ pub fn apply(catalog: &mut Catalog, op: &SchemaOp, context: &Context) {
         }
         SchemaOp::Select { into: Some(table), query } => table::create_as(catalog, table, query, context),
         SchemaOp::Select { .. } | SchemaOp::Call { .. } => {
-            let unread = own_routines(catalog, op).any(|routine| routine.body.is_none());
-            catalog.incomplete |= unread;
+            catalog.incomplete |= calls_unread(catalog, op);
             for op in called(catalog, op).iter().flat_map(|body| body.iter()).flat_map(|statement| &statement.ops) {
                 // What a called routine calls in turn is left out: routines may call themselves.
                 if !matches!(op.kind, SchemaOp::Select { into: None, .. } | SchemaOp::Call { .. }) {
@@ -86,6 +85,11 @@ pub fn apply(catalog: &mut Catalog, op: &SchemaOp, context: &Context) {
 /// The bodies that a SELECT or CALL runs: the user's own routines, where the name tells which.
 pub fn called(catalog: &Catalog, op: &SchemaOp) -> Vec<Rc<Vec<Statement>>> {
     own_routines(catalog, op).filter_map(|routine| routine.body.clone()).filter(|body| !body.is_empty()).collect()
+}
+
+/// One of the user's routines that an op calls was not read.
+pub fn calls_unread(catalog: &Catalog, op: &SchemaOp) -> bool {
+    own_routines(catalog, op).any(|routine| routine.body.is_none())
 }
 
 /// The user's routines that an op calls; those with overloads are left out.
