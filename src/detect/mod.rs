@@ -21,6 +21,7 @@ mod schema_file;
 mod sought;
 pub mod step;
 mod stored_code;
+mod taken;
 pub mod team;
 
 use crate::change::ChangeSet;

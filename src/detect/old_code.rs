@@ -90,6 +90,12 @@ impl OldCode {
         Some((id, self.usage.references.iter().filter(|reference| reference.target == id).collect()))
     }
 
+    /// The deployed code uses it, or nobody can say from here that it does not.
+    pub fn may_use(&self, subject: &Subject) -> bool {
+        let strong = |found: Vec<&Reference>| found.iter().any(|reference| reference.grade >= Grade::Likely);
+        self.found(subject, Interest::AnyReference).is_some_and(|(_, found)| strong(found) || self.blind.is_some())
+    }
+
     /// Settles a drop, rename or change of type by what the deployed code shows: references keep it, a search without any makes it a note.
     pub fn settle(&self, finding: &mut Finding) {
         if let Some(name) = self.replaced.get(&finding.subject) {

@@ -4,14 +4,13 @@ use std::collections::BTreeSet;
 
 use super::sought::required_by_check;
 use super::step::{StepView, finding, label, steps};
-use super::{Detector, Inspection, recipe};
+use super::{Detector, Inspection, recipe, taken};
 use crate::finding::{EffectKind, Finding, Severity};
 use crate::rule::Rule;
-use crate::schema::catalog::Table;
 use crate::schema::catalog::{Origin, TableConstraint, TableConstraintKind};
-use crate::schema::effect::{Break, Certainty, Subject};
+use crate::schema::effect::{Break, Certainty, Subject, SubjectKind};
 use crate::schema::name::{Name, quoted};
-use crate::schema::op::{ConstraintKind, RoutineName, SchemaOp, TableAction};
+use crate::schema::op::{ConstraintKind, SchemaOp, TableAction};
 
 /// Detectors by the name a rule file gives.
 pub const DETECTORS: &[(&str, Detector)] = &[
@@ -58,6 +57,28 @@ fn broken(inspection: &Inspection, rule: &Rule, view: &StepView) -> Option<Findi
     let effect = view.effect();
     let readers = effect.breaks_readers.iter();
     let first = readers.chain(&effect.breaks_writers).max_by_key(|found| found.certainty == Certainty::Always)?;
+    Some(told(inspection, rule, view, first))
+}
+
+/// What goes with the op's own object and is used by itself: views, generated columns and triggers that CASCADE takes along.
+fn taken_along(inspection: &Inspection, rule: &Rule, view: &StepView, own: &Finding) -> Vec<Finding> {
+    let effect = view.effect();
+    let mut seen = BTreeSet::from([&own.subject]);
+    let others = effect.breaks_readers.iter().chain(&effect.breaks_writers).filter(|broken| seen.insert(&broken.subject));
+    let used = |broken: &&Break| {
+        let always = broken.certainty == Certainty::Always;
+        broken.subject.kind == SubjectKind::Trigger || always && inspection.old_code.may_use(&broken.subject)
+    };
+    let mut found: Vec<Finding> = others.filter(used).map(|broken| told(inspection, rule, view, broken)).collect();
+    found
+        .iter_mut()
+        .filter(|found| found.subject.kind == SubjectKind::Trigger)
+        .for_each(|found| found.severity = Severity::Warn.min(rule.severity));
+    found
+}
+
+fn told(inspection: &Inspection, rule: &Rule, view: &StepView, first: &Break) -> Finding {
+    let effect = view.effect();
     let mut vars = vars_of(&first.subject);
     vars.push(("recipe", recipe::text(inspection, view)));
     if let SchemaOp::AlterTable(alter) = view.kind() {
@@ -72,7 +93,7 @@ fn broken(inspection: &Inspection, rule: &Rule, view: &StepView) -> Option<Findi
     }
     let mut found = finding(inspection, rule, view, first.subject.clone(), sentence(first), &vars);
     found.effects = kinds(effect);
-    Some(found)
+    found
 }
 
 fn sentence(broken: &Break) -> String {
@@ -103,7 +124,6 @@ fn kinds(effect: &crate::schema::effect::Effect) -> BTreeSet<EffectKind> {
 
 /// Values for a remedy's placeholders, from what a finding is about.
 fn vars_of(subject: &Subject) -> Vec<(&'static str, String)> {
-    use crate::schema::effect::SubjectKind;
     let short = |name: &str| name.strip_prefix("public.").unwrap_or(name).split('.').map(quoted).collect::<Vec<_>>().join(".");
     let plain = |name: &str| name.strip_prefix("public.").unwrap_or(name).to_owned();
     let key = match subject.kind {
@@ -127,7 +147,12 @@ fn vars_of(subject: &Subject) -> Vec<(&'static str, String)> {
 /// Runs over the ops that `applies` picks and reports what they break.
 fn each(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>, applies: impl Fn(&StepView) -> bool) {
     let views = steps(inspection);
-    out.extend(views.iter().filter(|view| applies(view)).filter_map(|view| broken(inspection, rule, view)));
+    for view in views.iter().filter(|view| applies(view)) {
+        let Some(own) = broken(inspection, rule, view) else { continue };
+        let along = taken_along(inspection, rule, view, &own);
+        out.push(own);
+        out.extend(along);
+    }
 }
 
 /// The same; a break that only may happen is a warning where the rule blocks, a note where it warns.
@@ -158,20 +183,8 @@ pub fn rename_column(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
 pub fn rename_table(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     let first = out.len();
     let renames = |view: &StepView| matches!(action(view), Some(TableAction::RenameTable { .. } | TableAction::SetSchema { .. }));
-    each(inspection, rule, out, |view| renames(view) && !name_taken_again(view));
+    each(inspection, rule, out, |view| renames(view) && !taken::again(inspection, view));
     out[first..].iter_mut().for_each(|found| inspection.old_code.settle(found));
-}
-
-/// When the transaction commits, the old name is a view or a table with the columns it had: old statements go on.
-fn name_taken_again(view: &StepView) -> bool {
-    let SchemaOp::AlterTable(alter) = view.kind() else { return false };
-    let key = view.step.before.resolve(&alter.table);
-    let after = view.after_transaction();
-    let has_columns = |new: &Table| {
-        let old = view.step.before.table(&key);
-        !new.open && old.is_some_and(|old| !old.open && old.columns.iter().all(|column| new.column(&column.name).is_some()))
-    };
-    after.views.contains_key(&key) || after.table(&key).is_some_and(has_columns)
 }
 
 pub fn column_type_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
@@ -320,14 +333,8 @@ pub fn type_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>
 
 pub fn view_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     use crate::schema::op::ViewAction::{Rename, RenameColumn, SetSchema};
-    let views = steps(inspection);
-    let recreated = |view: &StepView, name: &crate::schema::name::RelName| {
-        views
-            .iter()
-            .any(|later| later.same_transaction(view) && matches!(later.kind(), SchemaOp::CreateView(create) if create.view == *name))
-    };
     each(inspection, rule, out, |view| match view.kind() {
-        SchemaOp::DropView { view: name, .. } => !recreated(view, name),
+        SchemaOp::DropView { view: name, .. } => !taken::view_again(view, name),
         SchemaOp::AlterView { action, .. } => matches!(action, Rename { .. } | RenameColumn { .. } | SetSchema { .. }),
         _ => false,
     });
@@ -339,27 +346,19 @@ pub fn view_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>
 }
 
 pub fn routine_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
-    // A drop right before a CREATE of the same name replaces the routine; `routine_changed` says so.
+    // A drop right before a CREATE of the same name replaces the routine.
     let views = steps(inspection);
-    let same_args = |a: &RoutineName, b: &RoutineName| match (&a.args, &b.args) {
-        (Some(a), Some(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same_as(b)),
-        _ => true,
-    };
-    let recreated = |view: &StepView, gone: &RoutineName| {
-        views.iter().any(|later| match later.kind() {
-            SchemaOp::CreateRoutine(create) => {
-                later.same_transaction(view) && create.routine.name == gone.name && same_args(&create.routine, gone)
-            }
-            _ => false,
-        })
-    };
     for view in &views {
         let gone = match view.kind() {
-            SchemaOp::DropRoutine { routine, .. } => !recreated(view, routine),
+            SchemaOp::DropRoutine { routine, .. } => !taken::routine_again(view, routine),
             SchemaOp::AlterRoutine { .. } => true,
             _ => false,
         };
-        out.extend(gone.then(|| broken(inspection, rule, view)).flatten());
+        if let Some(own) = gone.then(|| broken(inspection, rule, view)).flatten() {
+            let along = taken_along(inspection, rule, view, &own);
+            out.push(own);
+            out.extend(along);
+        }
     }
 }
 

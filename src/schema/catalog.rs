@@ -78,6 +78,9 @@ pub struct Column {
     pub not_null: bool,
     pub default: Option<Expr>,
     pub generated: Option<bool>,
+    /// Columns that a generated column is made from.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub generated_from: Vec<String>,
     pub identity: Option<Identity>,
     pub origin: Origin,
     #[serde(skip)]
@@ -299,6 +302,11 @@ impl Catalog {
 }
 
 impl Table {
+    /// Generated columns that are made from a column.
+    pub fn generated_from<'a>(&'a self, column: &'a str) -> impl Iterator<Item = &'a Column> {
+        self.columns.iter().filter(move |other| other.generated_from.iter().any(|from| from == column))
+    }
+
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }

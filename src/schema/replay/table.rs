@@ -98,6 +98,7 @@ fn bare_column(name: String, context: &Context) -> Column {
         not_null: false,
         default: None,
         generated: None,
+        generated_from: Vec::new(),
         identity: None,
         origin: context.origin,
         created_at: context.place,
@@ -141,6 +142,7 @@ fn copy_like(catalog: &Catalog, source: &QName, options: &[String], table: &mut 
         }
         if !including("generated") {
             column.generated = None;
+            column.generated_from.clear();
         }
         table.columns.push(column);
     }
@@ -159,6 +161,7 @@ fn add_column(catalog: &mut Catalog, key: &QName, def: &ColumnDef, context: &Con
         not_null: def.not_null || serial || def.identity.is_some(),
         default: def.default.clone().or_else(|| serial.then(|| nextval(def))),
         generated: def.generated.as_ref().map(|generated| is_stored(generated, context)),
+        generated_from: def.generated.as_ref().map(|generated| generated.expr.columns.clone()).unwrap_or_default(),
         identity: def.identity,
         origin: context.origin,
         created_at: context.place,
@@ -280,7 +283,10 @@ fn act(catalog: &mut Catalog, key: &QName, action: &TableAction, context: &Conte
         TableAction::DropNotNull { column } => drop_not_null(catalog, key, column),
         TableAction::AddIdentity { column, identity } => with_column(catalog, key, column, |column| column.identity = Some(*identity)),
         TableAction::DropIdentity { column, .. } => with_column(catalog, key, column, |column| column.identity = None),
-        TableAction::DropExpression { column, .. } => with_column(catalog, key, column, |column| column.generated = None),
+        TableAction::DropExpression { column, .. } => with_column(catalog, key, column, |column| {
+            column.generated = None;
+            column.generated_from.clear();
+        }),
         TableAction::AddConstraint { constraint: written } => constraint::add(catalog, key, written, context),
         TableAction::DropConstraint { name, cascade, .. } => drop_constraint(catalog, key, name.as_str(), *cascade),
         TableAction::RenameConstraint { from, to } => rename_constraint(catalog, key, from, to),
@@ -349,6 +355,9 @@ pub fn drop_column(catalog: &mut Catalog, key: &QName, name: &str, cascade: bool
         catalog.sequences.remove(&sequence);
     }
     if cascade {
+        let made_from: Vec<String> =
+            catalog.table(key).into_iter().flat_map(|table| table.generated_from(name)).map(|c| c.name.clone()).collect();
+        made_from.iter().for_each(|other| drop_column(catalog, key, other, true));
         relation::drop_foreign_keys_to(catalog, key, Some(name));
         view::drop_views_on(catalog, key, Some(name));
     }
@@ -367,7 +376,10 @@ fn rename_column(catalog: &mut Catalog, key: &QName, from: &str, to: &str) {
         }
     };
     with_table(catalog, key, |table| {
-        table.columns.iter_mut().for_each(|column| rename(&mut column.name));
+        for column in &mut table.columns {
+            rename(&mut column.name);
+            column.generated_from.iter_mut().for_each(rename);
+        }
         for constraint in &mut table.constraints {
             match &mut constraint.kind {
                 TableConstraintKind::PrimaryKey { columns }

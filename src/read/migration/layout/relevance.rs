@@ -150,7 +150,10 @@ pub fn follow(statements: &[Statement], names: &Names) -> Names {
         match &op.kind {
             SchemaOp::Do { body, .. } => more.extend(follow(body, names)),
             // Whether its function still runs is where the trigger is dropped.
-            SchemaOp::CreateTrigger(create) => drop(more.insert(create.name.text.to_lowercase())),
+            SchemaOp::CreateTrigger(create) => {
+                more.insert(create.name.text.to_lowercase());
+                create.routine.iter().for_each(|routine| relation(routine, &mut more));
+            }
             SchemaOp::CreateTable(create) if known(&create.table) => {
                 create.columns.iter().for_each(|column| of_type(&column.ty, &mut more));
                 create.partition_of.iter().for_each(|part| relation(&part.parent, &mut more));

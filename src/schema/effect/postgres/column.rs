@@ -133,6 +133,7 @@ pub fn drop_column(scene: &mut Scene, key: &QName, column: &Name, if_exists: boo
             scene.aborts(format!("view {} still uses {}.{column}", view.short(), key.short()), certainty);
         }
     }
+    generated_gone(scene, key, column, cascade);
     if scene.is_new_column(key, column.as_str()) {
         return;
     }
@@ -150,6 +151,25 @@ pub fn drop_column(scene: &mut Scene, key: &QName, column: &Name, if_exists: boo
         scene.loses(subject, format!("the values of {column} in every row of {}", key.short()));
     }
     constraint::arbiters_gone(scene, key, |columns| columns.contains(&column.text));
+}
+
+/// Columns that are made from a dropped one: CASCADE takes them along, else they make the statement fail.
+fn generated_gone(scene: &mut Scene, key: &QName, column: &Name, cascade: bool) {
+    let dropped = |name: &str| {
+        let drops = |action: &TableAction| matches!(action, TableAction::DropColumn { column, .. } if column.as_str() == name);
+        scene.other_actions().any(drops)
+    };
+    let made = scene.table(key).into_iter().flat_map(|table| table.generated_from(column.as_str())).map(|other| other.name.clone());
+    let made: Vec<String> = made.filter(|other| !dropped(other)).collect();
+    for other in made {
+        if !cascade {
+            scene.aborts(format!("generated column {}.{other} is made from {column}", key.short()), Certainty::Always);
+        } else if !scene.is_new_column(key, &other) {
+            let how =
+                format!("every statement that names {other} of {} fails: it is made from {column}, and CASCADE drops it", key.short());
+            scene.breaks(Hits::Both, Subject::column(key, &other), how, Certainty::Always);
+        }
+    }
 }
 
 /// The same statement adds a column of that name: running code goes on, and meets the new column's values.
