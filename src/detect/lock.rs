@@ -330,8 +330,7 @@ pub fn backfill_under_lock(inspection: &Inspection, rule: &Rule, out: &mut Vec<F
     let views = steps(inspection);
     let mut reported = BTreeSet::new();
     for (at, view) in views.iter().enumerate() {
-        let Some(write) = view.effect().writes_rows.as_ref().filter(|write| write.whole_table && (!write.new || reads_existing(view)))
-        else {
+        let Some(write) = view.effect().writes_rows.as_ref().filter(|write| write.reads_all && (!write.new || reads_existing(view))) else {
             continue;
         };
         let held = views[..at].iter().filter(|earlier| earlier.same_transaction(view)).find_map(|earlier| {

@@ -215,6 +215,7 @@ pub fn default_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Findi
     };
     each_by_certainty(inspection, rule, out, |view| match action(view) {
         Some(TableAction::DropDefault { column }) => !given_again(view, column),
+        Some(TableAction::SetDefault { default, .. }) => default.is_null,
         Some(TableAction::DropIdentity { .. }) => true,
         _ => false,
     });
@@ -300,7 +301,21 @@ pub fn unique_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Findin
 }
 
 pub fn default_changed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
-    each(inspection, rule, out, |view| matches!(action(view), Some(TableAction::SetDefault { .. })));
+    let views = steps(inspection);
+    // Around a change of type it is dropped and set again.
+    let was = |view: &StepView, name: &Name| {
+        let gone = views.iter().find(|earlier| {
+            let same = std::ptr::eq(earlier.migration, view.migration) && same_table(earlier, view);
+            same && matches!(action(earlier), Some(TableAction::DropDefault { column }) if column == name)
+        })?;
+        let SchemaOp::AlterTable(alter) = gone.kind() else { return None };
+        let before = &gone.step.before;
+        Some(before.table(&before.resolve(&alter.table))?.column(name.as_str())?.default.as_ref()?.text.clone())
+    };
+    each(inspection, rule, out, |view| match action(view) {
+        Some(TableAction::SetDefault { column, default }) => !default.is_null && was(view, column).as_ref() != Some(&default.text),
+        _ => false,
+    });
 }
 
 pub fn not_null_dropped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {

@@ -40,31 +40,6 @@ pub struct Effect {
     pub assumed: Vec<String>,
 }
 
-impl Effect {
-    /// Adds what one statement of a called routine does. It may stand under an IF, so its failure is not sure.
-    pub fn absorb(&mut self, inner: Effect) {
-        for lock in inner.locks {
-            match self.locks.iter_mut().find(|known| known.relation == lock.relation) {
-                Some(known) => known.mode = known.mode.max(lock.mode),
-                None => self.locks.push(lock),
-            }
-        }
-        self.rewrites.extend(inner.rewrites);
-        self.scans.extend(inner.scans);
-        self.index_builds.extend(inner.index_builds);
-        self.breaks_readers.extend(inner.breaks_readers);
-        self.breaks_writers.extend(inner.breaks_writers);
-        self.loses.extend(inner.loses);
-        let sometimes = |abort: Abort| Abort { certainty: Certainty::Sometimes, ..abort };
-        self.aborts.extend(inner.aborts.into_iter().map(sometimes));
-        if self.writes_rows.as_ref().is_none_or(|write| write.new || !write.whole_table) {
-            self.writes_rows = inner.writes_rows.or(self.writes_rows.take());
-        }
-        self.hidden.extend(inner.hidden);
-        self.assumed.extend(inner.assumed);
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Lock {
     pub relation: QName,
@@ -129,6 +104,8 @@ pub struct RowWrite {
     pub relation: QName,
     pub new: bool,
     pub whole_table: bool,
+    /// No index finds the rows, so all of the table is read for them.
+    pub reads_all: bool,
 }
 
 /// What an effect or a finding is about.

@@ -33,6 +33,9 @@ pub struct Update {
     pub predicate: Option<Expr>,
     /// Limited to some rows by a key range, an id list or a `LIMIT` subquery: a batch, not the whole table.
     pub bounded: bool,
+    /// Columns that are compared with values, where nothing else bounds it: few rows or many, and found by an index or not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub equals: Vec<String>,
     pub query: Query,
 }
 
@@ -41,6 +44,8 @@ pub struct Delete {
     pub table: RelName,
     pub predicate: Option<Expr>,
     pub bounded: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub equals: Vec<String>,
     pub query: Query,
 }
 

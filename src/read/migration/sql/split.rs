@@ -11,6 +11,8 @@ pub(super) struct Split<'a> {
     pub text: Cow<'a, str>,
     pub tokens: Vec<Token>,
     pub pieces: Vec<Piece>,
+    /// Where a runner's placeholders stand.
+    pub placeholders: Vec<(usize, usize)>,
 }
 
 #[derive(Debug, Clone)]
@@ -44,7 +46,7 @@ pub(super) fn split(text: &str) -> Split<'_> {
     } else {
         Cow::Owned(lex::mask(text, &lexer.placeholders, &blanks))
     };
-    Split { text: masked, tokens, pieces }
+    Split { text: masked, tokens, pieces, placeholders: lexer.placeholders }
 }
 
 struct Splitter<'a> {

@@ -226,6 +226,9 @@ pub fn alter_type(scene: &mut Scene, key: &QName, name: &Name, to: &TypeName, co
 
 /// A new default is what old INSERTs that leave the column out store from now on.
 pub fn set_default(scene: &mut Scene, key: &QName, name: &Name, default: &Expr) {
+    if default.is_null {
+        return drop_default(scene, key, name);
+    }
     if !scene.must_have_column(key, name.as_str()) || scene.is_new_column(key, name.as_str()) {
         return;
     }
@@ -271,6 +274,21 @@ pub fn drop_default(scene: &mut Scene, key: &QName, name: &Name) {
     } else if column.origin != crate::schema::catalog::Origin::Rollout {
         let how = format!("an INSERT into {} that leaves out {name} stores NULL instead of the default", key.short());
         scene.breaks(Hits::Writers, subject, how, Certainty::Sometimes);
+    }
+}
+
+/// Source: manual, ALTER TABLE, ADD GENERATED … AS IDENTITY: the column must be NOT NULL and have no default.
+pub fn add_identity(scene: &mut Scene, key: &QName, name: &Name) {
+    if !scene.must_have_column(key, name.as_str()) {
+        return;
+    }
+    let Some(column) = scene.column(key, name.as_str()) else { return };
+    let dropped = scene.other_actions().any(|action| matches!(action, TableAction::DropDefault { column } if column == name));
+    let required = scene.other_actions().any(|action| matches!(action, TableAction::SetNotNull { column } if column == name));
+    if !column.not_null && !required {
+        scene.aborts(format!("{name} of {} may be NULL, and an identity column may not", key.short()), Certainty::Always);
+    } else if column.default.is_some() && !dropped {
+        scene.aborts(format!("{name} of {} has a default, and an identity column may not", key.short()), Certainty::Always);
     }
 }
 

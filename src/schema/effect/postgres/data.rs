@@ -1,6 +1,7 @@
 //! Data and maintenance: INSERT to VACUUM.
 
 use super::scene::Scene;
+use crate::schema::catalog::Index;
 use crate::schema::effect::{LockMode, Subject};
 use crate::schema::name::{QName, RelName};
 use crate::schema::op::{Delete, Insert, Query, Update};
@@ -44,6 +45,16 @@ pub fn update(scene: &mut Scene, update: &Update) {
     }
     reads(scene, &update.query);
     scene.writes_rows(&key, !update.bounded);
+    unindexed(scene, &key, &update.equals);
+}
+
+/// No index begins with a column that is compared with a value. Of a table that is not wholly known nobody can tell.
+fn unindexed(scene: &mut Scene, key: &QName, equals: &[String]) {
+    let known = scene.table(key).is_some_and(|table| !table.open) && !scene.before.incomplete;
+    let leads = |index: &Index| index.columns.first().is_some_and(|column| equals.contains(column));
+    if known && !equals.is_empty() && !scene.before.indexes_of(key).any(|(_, index)| leads(index)) {
+        scene.reads_all_to_write();
+    }
 }
 
 pub fn delete(scene: &mut Scene, delete: &Delete) {
@@ -55,6 +66,7 @@ pub fn delete(scene: &mut Scene, delete: &Delete) {
     scene.lock(&key, LockMode::RowExclusive);
     reads(scene, &delete.query);
     scene.writes_rows(&key, !delete.bounded);
+    unindexed(scene, &key, &delete.equals);
     if delete.predicate.is_none() && !scene.is_new(&key) {
         scene.loses(Subject::table(&key), format!("all rows of {}", key.short()));
     }

@@ -205,9 +205,15 @@ impl<'a> Scene<'a> {
         self.out.outside_transaction = true;
     }
 
+    pub fn reads_all_to_write(&mut self) {
+        if let Some(write) = &mut self.out.writes_rows {
+            write.reads_all = true;
+        }
+    }
+
     pub fn writes_rows(&mut self, key: &QName, whole_table: bool) {
         let new = self.is_new(key);
-        self.out.writes_rows = Some(crate::schema::effect::RowWrite { relation: key.clone(), new, whole_table });
+        self.out.writes_rows = Some(crate::schema::effect::RowWrite { relation: key.clone(), new, whole_table, reads_all: whole_table });
     }
 
     /// The table and everything below it that an action reaches: partitions and heirs.

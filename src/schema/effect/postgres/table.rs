@@ -164,9 +164,7 @@ pub fn alter(scene: &mut Scene, alter: &AlterTable) {
         TableAction::RenameConstraint { from, .. } => constraint::rename(scene, &key, from),
         TableAction::DropDefault { column } => column::drop_default(scene, &key, column),
         TableAction::SetNotNull { column } => column::set_not_null(scene, &key, column),
-        TableAction::AddIdentity { column, .. } => {
-            scene.must_have_column(&key, column.as_str());
-        }
+        TableAction::AddIdentity { column, .. } => column::add_identity(scene, &key, column),
         TableAction::DropIdentity { column, .. } => column::drop_identity(scene, &key, column),
         TableAction::SetExpression { column, .. } => column::set_expression(scene, &key, column),
         TableAction::AddConstraint { constraint } => constraint::add(scene, &key, constraint, alter.only),

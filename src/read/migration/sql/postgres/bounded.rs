@@ -27,6 +27,23 @@ pub(super) fn is(node: &SyntaxNode) -> bool {
     lower.iter().any(|column| upper.contains(column))
 }
 
+/// Columns that the whole UPDATE or DELETE compares with values, when a key range or a limit does not bound it.
+pub(super) fn equals(node: &SyntaxNode) -> Vec<String> {
+    let Some(predicate) = node.children().find(|n| n.kind() == SyntaxKind::WHERE_CLAUSE).and_then(|clause| clause.first_child()) else {
+        return Vec::new();
+    };
+    let conjuncts = expr::conjuncts(&predicate);
+    let alone: Vec<&SyntaxNode> = conjuncts.iter().filter(|conjunct| limits_alone(conjunct)).collect();
+    if alone.iter().any(|conjunct| conjunct.kind() == SyntaxKind::BETWEEN_EXPR || has_limit(conjunct)) {
+        return Vec::new();
+    }
+    let compared = |conjunct: &&SyntaxNode| {
+        let (left, right) = expr::operands(conjunct)?;
+        expr::column(&left).or_else(|| expr::column(&right))
+    };
+    alone.iter().copied().filter_map(|conjunct| compared(&conjunct)).collect()
+}
+
 fn has_limit(node: &SyntaxNode) -> bool {
     node.descendants().any(|n| matches!(n.kind(), SyntaxKind::LIMIT_CLAUSE | SyntaxKind::FETCH_CLAUSE))
 }

@@ -76,11 +76,16 @@ fn writes_in_ctes(c: &Cursor<'_>) -> Vec<Op> {
                 set: set_columns(&node, origin),
                 predicate,
                 bounded: limited,
+                equals: bounded::equals(&node),
                 query: facts,
             })),
-            SyntaxKind::DELETE => {
-                SchemaOp::Delete(Box::new(Delete { table: without_only(table.clone()), predicate, bounded: limited, query: facts }))
-            }
+            SyntaxKind::DELETE => SchemaOp::Delete(Box::new(Delete {
+                table: without_only(table.clone()),
+                predicate,
+                bounded: limited,
+                equals: bounded::equals(&node),
+                query: facts,
+            })),
             SyntaxKind::INSERT => SchemaOp::Insert(Box::new(Insert {
                 table: table.clone(),
                 columns: Vec::new(),
@@ -103,7 +108,9 @@ fn without_only(rel: RelName) -> RelName {
 
 fn where_of(node: &SyntaxNode, origin: usize) -> Option<Expr> {
     let clause = node.children().find(|n| n.kind() == SyntaxKind::WHERE_CLAUSE)?;
-    Some(expr::facts(&clause.first_child()?, origin))
+    let predicate = expr::facts(&clause.first_child()?, origin);
+    // `WHERE true` is none.
+    (!predicate.text.eq_ignore_ascii_case("true")).then_some(predicate)
 }
 
 fn with_ctes(c: &Cursor<'_>, op: Op) -> Ops {
@@ -132,7 +139,14 @@ fn update(c: &mut Cursor<'_>) -> Ops {
     let node = main_node(c, SyntaxKind::UPDATE)?;
     let set = set_columns(&node, c.origin());
     let origin = c.origin();
-    let update = Update { set, predicate: where_of(&node, origin), bounded: bounded::is(&node), query: c.whole_query(), table };
+    let update = Update {
+        set,
+        predicate: where_of(&node, origin),
+        bounded: bounded::is(&node),
+        equals: bounded::equals(&node),
+        query: c.whole_query(),
+        table,
+    };
     c.skip_rest();
     with_ctes(c, Op { span: update.table.span(), kind: SchemaOp::Update(Box::new(update)) })
 }
@@ -141,7 +155,13 @@ fn delete(c: &mut Cursor<'_>) -> Ops {
     c.need("delete from")?;
     let (table, _) = c.only_rel()?;
     let node = main_node(c, SyntaxKind::DELETE)?;
-    let delete = Delete { predicate: where_of(&node, c.origin()), bounded: bounded::is(&node), query: c.whole_query(), table };
+    let delete = Delete {
+        predicate: where_of(&node, c.origin()),
+        bounded: bounded::is(&node),
+        equals: bounded::equals(&node),
+        query: c.whole_query(),
+        table,
+    };
     c.skip_rest();
     with_ctes(c, Op { span: delete.table.span(), kind: SchemaOp::Delete(Box::new(delete)) })
 }

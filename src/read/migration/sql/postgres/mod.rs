@@ -31,8 +31,9 @@ use std::borrow::Cow;
 use super::lex::{Kind, Token};
 use super::split::{self, Piece, PieceKind};
 use super::{Depth, Source, opaque};
-use crate::schema::name::RelName;
-use crate::schema::op::{OpaqueReason, SchemaOp, Statement};
+use crate::schema::name::{Name, RelName};
+use crate::schema::op::{Op, OpaqueReason, SchemaOp, Statement, TableAction};
+use crate::source::Span;
 
 /// Bodies inside bodies that are still read.
 const MAX_NESTING: usize = 6;
@@ -60,7 +61,45 @@ pub(super) fn script(source: Source<'_>) -> Vec<Statement> {
     let text = with_line_feeds(source.text);
     let split = split::split(&text);
     let masked = Source { text: &split.text, ..source };
-    split.pieces.iter().map(|piece| one(masked, piece, &split.tokens[piece.tokens.clone()])).collect()
+    let read = |piece: &Piece| {
+        let mut statement = one(masked, piece, &split.tokens[piece.tokens.clone()]);
+        if piece.templated {
+            settle_placeholders(&mut statement, source, &split.placeholders);
+        }
+        statement
+    };
+    split.pieces.iter().map(read).collect()
+}
+
+/// A statement of which the runner decides what table or column it changes may change any.
+fn settle_placeholders(statement: &mut Statement, source: Source<'_>, placeholders: &[(usize, usize)]) {
+    let masked = |span: Span| placeholders.iter().any(|(start, end)| source.base + start < span.end && span.start < source.base + end);
+    let decided = |op: &Op| match &op.kind {
+        SchemaOp::AlterTable(alter) => masked(alter.table.name.span) || column_of(&alter.action).is_some_and(|column| masked(column.span)),
+        SchemaOp::DropTable { table, .. } => masked(table.name.span),
+        SchemaOp::Truncate { tables, .. } => tables.iter().any(|table| masked(table.name.span)),
+        SchemaOp::CreateIndex(create) => masked(create.table.name.span),
+        _ => false,
+    };
+    if statement.ops.iter().any(decided) {
+        let what = "a runner's placeholder decides what this changes";
+        statement.ops = vec![opaque(statement.span, OpaqueReason::Dynamic, what)];
+    }
+}
+
+/// The column an action is on.
+fn column_of(action: &TableAction) -> Option<&Name> {
+    match action {
+        TableAction::AddColumn { column, .. } => Some(&column.name),
+        TableAction::DropColumn { column, .. }
+        | TableAction::RenameColumn { from: column, .. }
+        | TableAction::AlterColumnType { column, .. }
+        | TableAction::SetDefault { column, .. }
+        | TableAction::DropDefault { column }
+        | TableAction::SetNotNull { column }
+        | TableAction::DropNotNull { column } => Some(column),
+        _ => None,
+    }
 }
 
 /// A carriage return ends a comment in PostgreSQL as a line feed does, with or without one after it.
