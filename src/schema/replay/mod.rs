@@ -8,7 +8,7 @@ mod table;
 mod view;
 
 pub use object::triggers_of;
-pub use table::index_uses;
+pub use table::{index_uses, takes_generated};
 pub use view::{uses, views_below, views_on};
 
 use std::rc::Rc;

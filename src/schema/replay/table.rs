@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use super::{Context, constraint, names, relation, view};
 use crate::schema::catalog::{Catalog, Column, Origin, Sequence, Table, TableConstraint, TableConstraintKind};
+use crate::schema::effect::ServerVersion;
 use crate::schema::name::{Name, QName, RelName};
 use crate::schema::op::{AlterTable, ColumnDef, CreateTable, Expr, Generated, PartitionBound, Persistence, Query, TableAction, Volatility};
 
@@ -271,7 +272,12 @@ fn act(catalog: &mut Catalog, key: &QName, action: &TableAction, context: &Conte
                 add_column(catalog, key, column, context);
             }
         }
-        TableAction::DropColumn { column, cascade, .. } => drop_column(catalog, key, column.as_str(), *cascade),
+        TableAction::DropColumn { column, cascade, .. } => {
+            if takes_generated(*cascade, context.server) {
+                drop_generated(catalog, key, column.as_str());
+            }
+            drop_column(catalog, key, column.as_str(), *cascade);
+        }
         TableAction::RenameColumn { from, to } => rename_column(catalog, key, from.as_str(), to.as_str()),
         TableAction::AlterColumnType { column, ty, .. } => with_column(catalog, key, column, |column| column.ty = Some(ty.clone())),
         TableAction::SetDefault { column, default } => {
@@ -355,11 +361,21 @@ pub fn drop_column(catalog: &mut Catalog, key: &QName, name: &str, cascade: bool
         catalog.sequences.remove(&sequence);
     }
     if cascade {
-        let made_from: Vec<String> =
-            catalog.table(key).into_iter().flat_map(|table| table.generated_from(name)).map(|c| c.name.clone()).collect();
-        made_from.iter().for_each(|other| drop_column(catalog, key, other, true));
         relation::drop_foreign_keys_to(catalog, key, Some(name));
         view::drop_views_on(catalog, key, Some(name));
+    }
+}
+
+/// Columns made from a dropped one go with it: before PostgreSQL 15 always, from then on by CASCADE only.
+/// Measured on 13, 14, 15 and 18.
+pub fn takes_generated(cascade: bool, server: ServerVersion) -> bool {
+    cascade || server.0 < 15
+}
+
+fn drop_generated(catalog: &mut Catalog, key: &QName, name: &str) {
+    let made = catalog.table(key).into_iter().flat_map(|table| table.generated_from(name)).map(|column| column.name.clone());
+    for other in made.collect::<Vec<String>>() {
+        drop_column(catalog, key, &other, true);
     }
 }
 

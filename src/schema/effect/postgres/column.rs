@@ -2,7 +2,7 @@
 
 use super::object;
 use super::scene::{Hits, Scene};
-use super::table::constrained_domain;
+use super::table::{constrained_domain, domains};
 use super::{constraint, type_change};
 use crate::schema::catalog::{Column, TableConstraintKind};
 use crate::schema::effect::{Certainty, LockMode, Subject};
@@ -52,7 +52,8 @@ fn rewrite_reason(scene: &Scene, def: &ColumnDef, virtual_column: bool) -> Optio
     if constrained_domain(scene, &def.ty).is_some() {
         return Some(format!("every row is checked against the constraints of domain {}", def.ty));
     }
-    let default = def.default.as_ref().filter(|default| !default.is_null)?;
+    let of_domain = || domains(scene, &def.ty).find_map(|domain| domain.default.as_ref());
+    let default = def.default.as_ref().or_else(of_domain).filter(|default| !default.is_null)?;
     if !scene.at_least(11) {
         return Some("before PostgreSQL 11 a default is written into every row".to_owned());
     }
@@ -153,7 +154,7 @@ pub fn drop_column(scene: &mut Scene, key: &QName, column: &Name, if_exists: boo
     constraint::arbiters_gone(scene, key, |columns| columns.contains(&column.text));
 }
 
-/// Columns that are made from a dropped one: CASCADE takes them along, else they make the statement fail.
+/// Columns that are made from a dropped one go with it, or make the statement fail.
 fn generated_gone(scene: &mut Scene, key: &QName, column: &Name, cascade: bool) {
     let dropped = |name: &str| {
         let drops = |action: &TableAction| matches!(action, TableAction::DropColumn { column, .. } if column.as_str() == name);
@@ -162,11 +163,10 @@ fn generated_gone(scene: &mut Scene, key: &QName, column: &Name, cascade: bool) 
     let made = scene.table(key).into_iter().flat_map(|table| table.generated_from(column.as_str())).map(|other| other.name.clone());
     let made: Vec<String> = made.filter(|other| !dropped(other)).collect();
     for other in made {
-        if !cascade {
+        if !replay::takes_generated(cascade, scene.server) {
             scene.aborts(format!("generated column {}.{other} is made from {column}", key.short()), Certainty::Always);
         } else if !scene.is_new_column(key, &other) {
-            let how =
-                format!("every statement that names {other} of {} fails: it is made from {column}, and CASCADE drops it", key.short());
+            let how = format!("every statement that names {other} of {} fails: it is made from {column} and dropped with it", key.short());
             scene.breaks(Hits::Both, Subject::column(key, &other), how, Certainty::Always);
         }
     }

@@ -2,11 +2,12 @@
 
 use super::scene::{Hits, Scene};
 use super::{column, constraint, index, object};
-use crate::schema::catalog::{TableConstraintKind, UserTypeKind};
+use crate::schema::catalog::{Domain, TableConstraintKind, UserTypeKind};
 use crate::schema::effect::{Certainty, LockMode, Subject, SubjectKind};
 use crate::schema::name::{QName, RelName};
 use crate::schema::op::{AlterTable, ConstraintKind, CreateTable, PartitionBound, Persistence, ReplicaIdentity, TableAction};
 use crate::schema::replay;
+use crate::schema::types::TypeName;
 
 pub fn create(scene: &mut Scene, create: &CreateTable) {
     let key = scene.resolve(&create.table);
@@ -355,10 +356,20 @@ pub fn tables_using(scene: &Scene, ty: &QName) -> Vec<QName> {
 }
 
 /// A domain that carries a constraint or a default PostgreSQL has to evaluate for each row.
-pub fn constrained_domain<'a>(scene: &Scene<'a>, ty: &crate::schema::types::TypeName) -> Option<&'a crate::schema::catalog::Domain> {
-    let key = scene.before.types.keys().find(|key| key.name == ty.base && ty.schema.as_ref().is_none_or(|schema| *schema == key.schema))?;
-    match &scene.before.types.get(key)?.kind {
-        UserTypeKind::Domain(domain) if domain.not_null || !domain.checks.is_empty() => Some(domain),
-        _ => None,
-    }
+pub fn constrained_domain<'a>(scene: &Scene<'a>, ty: &TypeName) -> Option<&'a Domain> {
+    domains(scene, ty).find(|domain| domain.not_null || !domain.checks.is_empty())
+}
+
+/// The domain that a type is, the domain that it is over, and so on.
+pub fn domains<'a>(scene: &Scene<'a>, ty: &TypeName) -> impl Iterator<Item = &'a Domain> {
+    let before = scene.before;
+    let domain = move |ty: &TypeName| {
+        let is = |key: &&QName| key.name == ty.base && ty.schema.as_ref().is_none_or(|schema| *schema == key.schema);
+        match &before.types.get(before.types.keys().find(is)?)?.kind {
+            UserTypeKind::Domain(domain) if ty.array == 0 => Some(domain.as_ref()),
+            _ => None,
+        }
+    };
+    // A cycle cannot be created; the limit is for hostile text.
+    std::iter::successors(domain(ty), move |over| domain(&over.base)).take(16)
 }

@@ -205,6 +205,10 @@ pub fn cost_of(scene: &Scene, from: &TypeName, to: &TypeName) -> Cost {
     if from.array != to.array || from.schema != to.schema {
         return Cost::Rewrite;
     }
+    // Elements are converted one by one, whatever a single value would cost: only a modifier may go.
+    if from.array > 0 {
+        return if from.base == to.base && to.modifiers.is_empty() { Cost::Free } else { Cost::Rewrite };
+    }
     let grows = |old: &TypeName, new: &TypeName| match (old.modifiers.first(), new.modifiers.first()) {
         (_, None) => true,
         // Times without a precision have six digits.
