@@ -269,18 +269,24 @@ pub fn refresh_not_concurrent(inspection: &Inspection, rule: &Rule, out: &mut Ve
 /// `CREATE TABLE … PARTITION OF`, and DETACH without CONCURRENTLY: a short ACCESS EXCLUSIVE on the parent.
 pub fn partition_locks_parent(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     for view in steps(inspection) {
-        let (parent, partition) = match view.kind() {
+        let before = &view.step.before;
+        let (key, partition) = match view.kind() {
             SchemaOp::CreateTable(create) => match &create.partition_of {
-                Some(part) => (&part.parent, create.table.to_string()),
+                Some(part) => (before.resolve(&part.parent), create.table.to_string()),
                 None => continue,
             },
             SchemaOp::AlterTable(alter) => match &alter.action {
-                TableAction::DetachPartition { partition, concurrently: false, finalize: false } => (&alter.table, partition.to_string()),
+                TableAction::DetachPartition { partition, concurrently: false, finalize: false } => {
+                    (before.resolve(&alter.table), partition.to_string())
+                }
                 _ => continue,
+            },
+            SchemaOp::DropTable { table, .. } => match before.table(&before.resolve(table)).and_then(|table| table.partition_of.clone()) {
+                Some(parent) => (parent, table.to_string()),
+                None => continue,
             },
             _ => continue,
         };
-        let key = view.step.before.resolve(parent);
         let Some(mode) = view.lock_on(&key).filter(|mode| mode.blocks_reads()) else { continue };
         let message = format!(
             "This takes {} on {}, the partitioned table: {}, on all its partitions, behind every query that runs.",

@@ -42,7 +42,9 @@ fn opened_by(view: &StepView) -> &'static str {
 
 pub fn concurrently_in_transaction(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     for view in steps(inspection) {
-        let inside = !matches!(view.step.transaction.kind, TransactionKind::Single | TransactionKind::Unknown);
+        let opened = !matches!(view.step.transaction.kind, TransactionKind::Single | TransactionKind::Unknown);
+        // A DO block and a routine are statements of their own transaction.
+        let inside = opened || view.step.op.len() > 1 || view.step.called.is_some();
         if !view.effect().outside_transaction || !inside {
             continue;
         }

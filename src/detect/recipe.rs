@@ -69,7 +69,21 @@ fn create_index(inspection: &Inspection, view: &StepView, create: &CreateIndex) 
     let rest = on.map_or_else(target, |on| written[on + 4..].to_owned());
     let index = create.name.as_ref().map_or_else(|| derived(&format!("{}_{}", create.table.name, plain(&create.columns)), "_idx"), name);
     let unique = if create.unique { "UNIQUE " } else { "" };
+    if view.is_partitioned(&create.table) {
+        return on_partitions(unique, &index, &rest, &relation(&create.table));
+    }
     vec![format!("CREATE {unique}INDEX CONCURRENTLY {index} ON {rest};")]
+}
+
+/// An index on a partitioned table is never built concurrently: each partition gets its own, and the parent takes them.
+/// Source: manual, 5.12 "Table Partitioning", "Partition Maintenance".
+fn on_partitions(unique: &str, index: &str, rest: &str, table: &str) -> Vec<String> {
+    let of_one = rest.strip_prefix(table).unwrap_or(" (…)").trim_start();
+    vec![
+        format!("CREATE {unique}INDEX {index} ON ONLY {rest};"),
+        format!("CREATE {unique}INDEX CONCURRENTLY {index}_1 ON … {of_one};   -- for each partition, outside a transaction"),
+        format!("ALTER INDEX {index} ATTACH PARTITION {index}_1;   -- for each of them"),
+    ]
 }
 
 fn plain(columns: &[Name]) -> String {
@@ -89,7 +103,20 @@ fn required(table: &str, bare: &Name, column: &Name) -> Vec<String> {
 fn add_constraint(inspection: &Inspection, view: &StepView, table: &str, constraint: &Constraint) -> Option<Vec<String>> {
     let bare = view.table_name()?;
     let named = |suffix: &str| constraint.name.as_ref().map_or_else(|| derived(&bare, suffix), name);
+    let partitioned = matches!(view.kind(), SchemaOp::AlterTable(alter) if view.is_partitioned(&alter.table));
     match &constraint.kind {
+        // Before PostgreSQL 18 a foreign key of a partitioned table cannot be NOT VALID, and a constraint never takes an index there.
+        ConstraintKind::ForeignKey { columns, .. } if partitioned && view.timeline.server.0 < 18 => {
+            let constraint_name = named(&format!("_{}_fkey", plain(columns)));
+            let definition = definition(inspection, view, constraint);
+            let mut lines = not_valid("…", &constraint_name, &definition);
+            lines[0].push_str("   -- for each partition");
+            lines.push(format!("ALTER TABLE {table} ADD CONSTRAINT {constraint_name} {definition};   -- takes theirs, and reads no row"));
+            Some(lines)
+        }
+        ConstraintKind::Unique { columns, .. } | ConstraintKind::PrimaryKey { columns, .. } if partitioned => {
+            Some(on_partitions("UNIQUE ", &named("_key"), &format!("{table} ({})", list(columns)), table))
+        }
         ConstraintKind::ForeignKey { .. } | ConstraintKind::Check { .. } => {
             let suffix = match &constraint.kind {
                 ConstraintKind::ForeignKey { columns, .. } => format!("_{}_fkey", plain(columns)),

@@ -8,7 +8,7 @@ use crate::read::migration::{Migration, Script, Unit};
 use crate::rule::Rule;
 use crate::schema::catalog::Catalog;
 use crate::schema::effect::{Effect, LockMode};
-use crate::schema::name::QName;
+use crate::schema::name::{QName, RelName};
 use crate::schema::op::{Op, SchemaOp, Statement};
 use crate::schema::{Called, Step, Timeline, TransactionKind};
 use crate::source::{FileId, Place, Span};
@@ -82,6 +82,11 @@ impl<'a> StepView<'a> {
         let at = steps.iter().position(|step| std::ptr::eq(step, self.step)).unwrap_or(0);
         let count = steps[at..].iter().take_while(together).count();
         steps.get(at + count.max(1)).map_or(&self.timeline.after, |next| &next.before)
+    }
+
+    /// The table is partitioned, as far as the history shows.
+    pub fn is_partitioned(&self, table: &RelName) -> bool {
+        self.step.before.table(&self.step.before.resolve(table)).is_some_and(|table| table.partitioned)
     }
 
     /// Steps of the same transaction, this one included.

@@ -16,6 +16,14 @@ pub fn not_valid(inspection: &Inspection, view: &StepView) -> Option<Fix> {
         return None;
     }
     let (edits, title) = match &alter.action {
+        // Refused before PostgreSQL 18.
+        TableAction::AddConstraint { constraint }
+            if matches!(constraint.kind, ConstraintKind::ForeignKey { .. })
+                && view.is_partitioned(&alter.table)
+                && view.timeline.server.0 < 18 =>
+        {
+            return None;
+        }
         TableAction::AddConstraint { constraint } => {
             (split_constraint(inspection, view, alter, constraint)?, "add the constraint NOT VALID and validate it later")
         }

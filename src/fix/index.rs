@@ -19,7 +19,8 @@ static HEAD: LazyLock<Regex> =
 /// Puts CONCURRENTLY in, and takes the statement out of the transaction it would fail in.
 pub fn concurrently(inspection: &Inspection, view: &StepView) -> Option<Fix> {
     let cascade = matches!(view.kind(), SchemaOp::DropIndex { cascade: true, .. });
-    if view.statement.ops.len() != 1 || cascade || has_own_transaction(view) {
+    let partitioned = matches!(view.kind(), SchemaOp::CreateIndex(create) if view.is_partitioned(&create.table));
+    if view.statement.ops.len() != 1 || cascade || partitioned || has_own_transaction(view) {
         return None;
     }
     let text = view.statement.span.text(inspection.sources.text(view.file));
@@ -50,6 +51,10 @@ pub fn before_unique(inspection: &Inspection, view: &StepView) -> Option<Fix> {
     let TableAction::AddConstraint { constraint } = &alter.action else { return None };
     let ConstraintKind::Unique { columns, using_index: None, nulls_not_distinct: false } = &constraint.kind else { return None };
     let name = constraint.name.as_ref().filter(|name| is_plain(&name.text) && !constraint.deferrable)?;
+    // A constraint of a partitioned table takes no index that is there.
+    if view.is_partitioned(&alter.table) {
+        return None;
+    }
     if view.statement.ops.len() != 1 || view.migration.up.statements.len() != 1 || has_own_transaction(view) {
         return None;
     }

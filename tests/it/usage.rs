@@ -51,6 +51,8 @@ const CERTAIN: &[(&str, &str)] = &[
     ),
     ("a.ts", "@Entity('users')\nexport class Account {\n  @Column() nickName: string;\n}\n"),
     ("a.ts", "export const accounts = pgTable('users', {\n  nick: text('nick_name'),\n});\n"),
+    ("a.ts", "const { data } = await supabase.from('users').select('id, nick_name');\n"),
+    ("a.dart", "final rows = await client.from('users').select('nick_name,id');\n"),
     ("a.ts", "const u = await prisma.user.findMany({\n  where: { nickName: 'x' },\n});\n"),
     ("a.js", "const rows = await knex('users').where({ nick_name: n });\n"),
     ("a.js", "const User = sequelize.define('users', {\n  nickName: DataTypes.STRING,\n});\n"),

@@ -159,7 +159,7 @@ fn in_code(file: &File, target: &Prepared, hit: &Hit, table: &str, name: &str) -
         }
         _ => {}
     }
-    if quoted && !file.stands_alone(hit) && !looks_like_condition(file, hit) {
+    if quoted && !file.stands_alone(hit) && !looks_like_condition(file, hit) && !file.in_column_list(hit) {
         return possible("the bare word in a text");
     }
     if in_import(&file.scan.uncommented, hit.start) {

@@ -78,6 +78,17 @@ impl File<'_> {
         edge(hit.start.checked_sub(1).and_then(|i| bytes.get(i))) && edge(bytes.get(hit.end))
     }
 
+    /// A word of a string that is nothing but a list of columns: `.select('id, due_date')`.
+    pub fn in_column_list(&self, hit: &Hit) -> bool {
+        let Some(region) = self.scan.region(hit.start) else { return false };
+        let text = self.text.get(region.start..region.end).unwrap_or("");
+        let is_list = text.contains(',') && text.chars().all(|c| c.is_alphanumeric() || "_ ,.*:()!\"'`\n\r\t".contains(c));
+        is_list
+            && text
+                .split([',', '(', ')', '"', '\'', '`'])
+                .any(|item| item.trim().rsplit([':', '.']).next() == self.text.get(hit.start..hit.end))
+    }
+
     /// Used as a member, symbol, key or quoted name: not a local variable or prose.
     pub fn is_member(&self, hit: &Hit) -> bool {
         if self.scan.region(hit.start).is_some() {

@@ -352,11 +352,11 @@ pub const LANGUAGES: &[Language] = &[
         strings: &[DOUBLE],
         ..SLASHED
     },
-    Language { name: "Dart", extensions: &["dart"], strings: &[TRIPLE, TRIPLE_SINGLE, DOUBLE, SINGLE], ..SLASHED },
+    Language { name: "Dart", extensions: &["dart"], strings: &[TRIPLE, TRIPLE_SINGLE, DOUBLE, SINGLE], char_literals: false, ..SLASHED },
     Language { name: "Swift", extensions: &["swift"], strings: &[TRIPLE, DOUBLE], ..SLASHED },
     Language { name: "Zig", extensions: &["zig"], strings: &[DOUBLE], ..SLASHED },
     Language { name: "D", extensions: &["d"], strings: &[DOUBLE], ..SLASHED },
-    Language { name: "Apex", extensions: &["cls", "trigger"], strings: &[SINGLE], ..SLASHED },
+    Language { name: "Apex", extensions: &["cls", "trigger"], strings: &[SINGLE], char_literals: false, ..SLASHED },
     Language { name: "Crystal", extensions: &["cr"], line_comments: &["#"], strings: &[LINES], heredoc: Some("<<"), ..PLAIN },
     Language {
         name: "Perl",

@@ -15,7 +15,7 @@ pub fn create(scene: &mut Scene, create: &CreateIndex) {
     if create.concurrently {
         scene.outside_transaction();
         scene.lock(&key, LockMode::ShareUpdateExclusive);
-        if partitioned && !create.only {
+        if partitioned {
             scene.aborts(format!("{} is partitioned: an index on it cannot be built concurrently", key.short()), Certainty::Always);
         }
     } else {

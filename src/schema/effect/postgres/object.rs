@@ -319,6 +319,16 @@ pub fn create_routine(scene: &mut Scene, create: &CreateRoutine) {
     if old.returns.is_some() && create.returns.is_some() && !same_result(old.returns.as_deref(), create.returns.as_deref()) {
         scene.aborts(format!("CREATE OR REPLACE cannot change what {} returns", key.short()), Certainty::Sometimes);
     }
+    let renamed = old.arg_names.iter().zip(&create.arg_names).find(|(old, new)| match (old, new) {
+        (Some(old), Some(new)) => *old != new.text,
+        _ => false,
+    });
+    if let Some((Some(name), _)) = renamed {
+        scene.aborts(format!("CREATE OR REPLACE cannot rename parameter {name} of {}", key.short()), Certainty::Always);
+    }
+    if create.defaults < old.defaults {
+        scene.aborts(format!("CREATE OR REPLACE cannot take a default away from {}", key.short()), Certainty::Always);
+    }
     if old.origin != Origin::Rollout {
         let how = format!("old code that calls {} runs the new body", key.short());
         scene.breaks(Hits::Both, subject, how, Certainty::Sometimes);
