@@ -57,6 +57,9 @@ pub struct Table {
     pub columns: Vec<Column>,
     pub constraints: Vec<TableConstraint>,
     pub partitioned: bool,
+    /// Columns of the partition key, as far as it has no expressions.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub partition_key: Vec<String>,
     pub partition_of: Option<QName>,
     pub default_partition: bool,
     pub inherits: Vec<QName>,

@@ -18,6 +18,7 @@ pub fn empty(context: &Context) -> Table {
         columns: Vec::new(),
         constraints: Vec::new(),
         partitioned: false,
+        partition_key: Vec::new(),
         partition_of: None,
         default_partition: false,
         inherits: Vec::new(),
@@ -40,6 +41,7 @@ pub fn create(catalog: &mut Catalog, create: &CreateTable, context: &Context) {
     }
     let mut table = Table { persistence: create.persistence, foreign: create.foreign, ..empty(context) };
     table.partitioned = create.partition_by.is_some();
+    table.partition_key = create.partition_by.iter().flat_map(|by| &by.columns).map(|column| column.text.clone()).collect();
     if let Some(part) = &create.partition_of {
         let parent = catalog.resolve(&part.parent);
         with_table(catalog, &parent, |parent| parent.has_children = true);
@@ -396,6 +398,7 @@ fn rename_column(catalog: &mut Catalog, key: &QName, from: &str, to: &str) {
             rename(&mut column.name);
             column.generated_from.iter_mut().for_each(rename);
         }
+        table.partition_key.iter_mut().for_each(rename);
         for constraint in &mut table.constraints {
             match &mut constraint.kind {
                 TableConstraintKind::PrimaryKey { columns }

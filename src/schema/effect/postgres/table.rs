@@ -2,7 +2,7 @@
 
 use super::scene::{Hits, Scene};
 use super::{column, constraint, index, object};
-use crate::schema::catalog::{Domain, TableConstraintKind, UserTypeKind};
+use crate::schema::catalog::{Domain, TableConstraint, TableConstraintKind, UserTypeKind};
 use crate::schema::effect::{Certainty, LockMode, Subject, SubjectKind};
 use crate::schema::name::{QName, RelName};
 use crate::schema::op::{AlterTable, ConstraintKind, CreateTable, PartitionBound, Persistence, ReplicaIdentity, TableAction};
@@ -315,10 +315,12 @@ fn attach(scene: &mut Scene, parent: &QName, partition: &RelName, bound: &Partit
     scene.must_know(&key);
     scene.lock_because(&key, LockMode::AccessExclusive, "it becomes a partition");
     cloned_foreign_keys(scene, parent);
-    let checks = scene
-        .table(&key)
-        .map(|table| table.constraints.iter().filter(|c| c.validated && matches!(c.kind, TableConstraintKind::Check { .. })).count());
-    if checks.is_some_and(|checks| checks > 0) {
+    let wanted = scene.table(parent).map(|parent| parent.partition_key.clone()).unwrap_or_default();
+    let implies = |constraint: &TableConstraint| match &constraint.kind {
+        TableConstraintKind::Check { expr } => constraint.validated && wanted.iter().all(|column| expr.columns.contains(column)),
+        _ => false,
+    };
+    if scene.table(&key).is_some_and(|table| table.constraints.iter().any(implies)) {
         scene.assume(format!("a CHECK constraint of {} implies the partition's bound, so its rows are not read", key.short()));
     } else {
         scene.scan(&key, "every row is checked against the partition's bound");
