@@ -26,7 +26,12 @@ pub fn again(inspection: &Inspection, view: &StepView) -> bool {
 
 fn shows_all(new: &View, old: &Table) -> bool {
     let named = |column: &Column| new.columns.iter().flatten().any(|name| *name == column.name);
-    new.query.star && new.reads.len() == 1 || !old.open && old.columns.iter().all(named)
+    is_open(new) && new.reads.len() == 1 || !old.open && old.columns.iter().all(named)
+}
+
+/// Its own `*` stands for columns that are not written out; one in a subquery does not.
+fn is_open(view: &View) -> bool {
+    view.query.star && (view.columns.is_empty() || view.columns.iter().any(Option::is_none))
 }
 
 fn can_be_written(inspection: &Inspection, key: &QName, new: &View) -> bool {
@@ -67,7 +72,7 @@ pub fn view_again(view: &StepView, name: &RelName) -> bool {
     let Some(new) = view.after_transaction().views.get(&key) else { return false };
     let Some(old) = view.step.before.views.get(&key) else { return true };
     let kept = |name: &String| new.columns.iter().flatten().any(|new| new == name);
-    new.query.star || old.columns.iter().flatten().all(kept)
+    is_open(new) || old.columns.iter().flatten().all(kept)
 }
 
 /// A routine that is dropped is made again, and can be called as it was.
