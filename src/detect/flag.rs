@@ -226,7 +226,8 @@ pub fn ambiguous_boolean(inspection: &Inspection, rule: &Rule, out: &mut Vec<Fin
 pub fn state_unknown(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
     for change in &inspection.flags.changes {
         let Some(flag) = change.after().filter(|flag| flag.state == State::Unknown && is_release(inspection, flag)) else { continue };
-        if matches!(change, FlagChange::Kept { before, .. } if before.body == flag.body) {
+        // Whoever had it keeps it at most: what is on for everyone cannot be turned on.
+        if matches!(change, FlagChange::Kept { before, .. } if before.body == flag.body || before.state == State::On) {
             continue;
         }
         let message = format!("It cannot be told what the flag `{}` serves{}: {}.", flag.key, environment(flag), flag.reason);
