@@ -224,15 +224,31 @@ pub fn ambiguous_boolean(inspection: &Inspection, rule: &Rule, out: &mut Vec<Fin
 }
 
 pub fn state_unknown(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let mut imported: Vec<Finding> = Vec::new();
     for change in &inspection.flags.changes {
         let Some(flag) = change.after().filter(|flag| flag.state == State::Unknown && is_release(inspection, flag)) else { continue };
-        if matches!(change, FlagChange::Kept { before, .. } if before.body == flag.body) {
+        // Whoever had it keeps it at most: what is on for everyone cannot be turned on.
+        if matches!(change, FlagChange::Kept { before, .. } if before.body == flag.body || before.state == State::On) {
             continue;
         }
         let message = format!("It cannot be told what the flag `{}` serves{}: {}.", flag.key, environment(flag), flag.reason);
         let mut found = finding(inspection, rule, &flag.key, flag.decided_at, message);
         found.confidence = Confidence::Assumed;
-        out.push(found);
+        let bulk = matches!(change, FlagChange::Added { bulk: true, .. });
+        if bulk { imported.push(found) } else { out.push(found) }
+    }
+    // As with those that are on, an import is one finding.
+    let more: Vec<Label> = imported
+        .iter()
+        .skip(1)
+        .filter_map(|found| Some(Label { place: found.place?, text: format!("`{}`: nor this one", found.subject.name) }))
+        .collect();
+    if let Some(mut first) = imported.into_iter().next() {
+        if !more.is_empty() {
+            first.message.push_str(&format!(" So it is with {} more of the new flags.", more.len()));
+            first.labels = more.into_iter().take(20).collect();
+        }
+        out.push(first);
     }
 }
 

@@ -66,6 +66,9 @@ pub fn inspect(change: &ChangeSet, sources: &mut SourceMap, settings: &Settings)
             continue;
         }
         paths.insert(file.path.as_str());
+        if let (Some(before), None, Some(entry)) = (&before, &after, new) {
+            facts.unread.extend(lost(before, &change.head_tree, entry)?);
+        }
         base.extend(before.map(|file| file.flags).unwrap_or_default());
         if let Some(after) = after {
             head.extend(after.flags);
@@ -111,6 +114,23 @@ fn side(
     let id = sources.add(entry.path.clone(), side, text.clone());
     let file = read_flags(&entry.path, &text, id, declared, day);
     Ok(Some(file).filter(|file| !file.flags.is_empty() || !file.unread.is_empty()))
+}
+
+/// A file that held flags, holds none that can be read any more, and still names one of them before a colon.
+fn lost(before: &FlagFile, tree: &Snapshot, entry: &Entry) -> Result<Option<Unread>, ChangeError> {
+    let Ok(text) = read::text(tree, entry)? else { return Ok(None) };
+    let is_key = |key: &str| {
+        text.match_indices(key).any(|(at, _)| {
+            let apart = !text[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.'));
+            apart && text[at + key.len()..].trim_start_matches(['"', '\'', '`', ']']).trim_start().starts_with(':')
+        })
+    };
+    let names = before.flags.iter().map(|flag| flag.key.rsplit('.').next().unwrap_or(&flag.key));
+    Ok(names.filter(|key| !key.is_empty()).find(|key| is_key(key)).map(|key| Unread {
+        path: entry.path.clone(),
+        place: None,
+        reason: format!("it held the flag {key} and still names it, but what it serves cannot be told any more"),
+    }))
 }
 
 fn has_known_ending(path: &str) -> bool {

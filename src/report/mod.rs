@@ -72,9 +72,12 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// A link to a line at head, when the host is known and head is a commit.
+    /// A link to a line at head, or to a commit that a finding is about, when the host is known and head is a commit.
     fn link(&self, change: &ChangeSet, path: &str, line: usize) -> Option<String> {
         let Revision::Commit { id, .. } = &change.head else { return None };
+        if let Some(commit) = path.strip_prefix("commit ").filter(|id| id.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+            return self.blob_url.as_ref().and_then(|blob| Some(format!("{}commit/{commit}", blob.strip_suffix("blob/")?)));
+        }
         self.blob_url.as_ref().map(|blob| format!("{blob}{id}/{}#L{line}", sarif::uri(path)))
     }
 }

@@ -101,6 +101,7 @@ fn flags(inspection: &Inspection, own: &[&Finding]) -> (GateStatus, String) {
     match facts.unread.first() {
         Some(first) => (GateStatus::Unknown, format!("{} could not be read: {}", first.path, first.reason)),
         None if facts.files == 0 => (GateStatus::NotApplicable, "no flag definition changed".to_owned()),
+        None if facts.head.is_empty() => (GateStatus::NotApplicable, "flags were removed, and none is left to judge".to_owned()),
         None => (GateStatus::Pass, format!("{} {} read", facts.head.len(), plural(facts.head.len(), "flag"))),
     }
 }

@@ -46,7 +46,10 @@ pub fn decide(inspection: &Inspection, rules: &[Rule]) -> (GateStatus, String) {
             (GateStatus::Pass, format!("{first}{more}{beside}"))
         }
         (None, Some(rolled)) => {
+            let told = rolled.unit.open.first().map(|open| format!(": {}", open.text)).unwrap_or_default();
+            let unknown = format!("is rolled out in a way that cannot be told here{told}");
             let way = match &rolled.unit.shift {
+                Shift::Unknown => unknown.as_str(),
                 Shift::Split { .. } => "sets weights, and nothing says how they go on",
                 Shift::AllAtOnce { .. } => "is replaced all at once",
                 _ => "is replaced instance by instance, without stages",

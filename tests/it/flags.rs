@@ -7,7 +7,7 @@ use holdshort::flag::compare::compare;
 use holdshort::read::flag::{State, claims, read_flags};
 use holdshort::source::FileId;
 
-use crate::scratch::{Scratch, fired};
+use crate::scratch::{Scratch, fired, gate};
 
 const TODAY: &str = "2026-06-01";
 
@@ -226,4 +226,19 @@ fn the_policy_says_which_environments_serve_users() {
     for (path, by_name, listed) in [("flags/lab/features.yml", true, false), ("flags/staging/features.yml", false, true)] {
         assert_eq!((fires(path, "rules: {}\n"), fires(path, policy)), (by_name, listed), "{path}");
     }
+}
+
+#[test]
+fn a_file_whose_flags_cannot_be_read_any_more_is_no_pass() {
+    let registry = |value: &str| format!("export const featureFlags = {{\n{value}}};\n");
+    let status = |head: &str| {
+        let repo = Scratch::new(&[("src/featureFlags.ts", &registry("  checkout: false,\n"))]);
+        repo.commit("change", &[("src/featureFlags.ts", head)]);
+        gate(&repo.check(&[], &[]), "flags-off")["status"].as_str().expect("a status").to_owned()
+    };
+    let of_value = |value: &str| status(&registry(value));
+    assert_eq!(
+        ["  checkout: 1,\n", "  checkout: isOn,\n", "  checkout: !true,\n", ""].map(of_value),
+        ["unknown", "unknown", "pass", "not-applicable"]
+    );
 }

@@ -53,7 +53,7 @@ impl Scratch {
     pub fn run(&self, args: &[&str], variables: &[(&str, &str)]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_holdshort"));
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
-        for variable in ["GITHUB_ACTIONS", "GITLAB_CI", "GIT_DIR", "CI", "CI_DEPLOY_FREEZE"] {
+        for variable in ["GITHUB_ACTIONS", "GITHUB_SERVER_URL", "GITLAB_CI", "GIT_DIR", "CI", "CI_DEPLOY_FREEZE"] {
             command.env_remove(variable);
         }
         command.envs(variables.iter().copied()).output().expect("the binary runs")

@@ -84,6 +84,7 @@ const DEPLOYS: &[Pattern] = &[
     ("kubectl|oc", &["set", "image|env"]),
     ("kubectl|oc", &["rollout", "restart|latest"]),
     ("kubectl", &["argo", "rollouts", "promote|set"]),
+    ("kubectl-argo-rollouts", &["promote|set"]),
     ("helm", &["upgrade|install"]),
     ("helmfile", &["apply|sync"]),
     ("terraform|tofu|terragrunt", &["apply"]),
@@ -99,6 +100,7 @@ const DEPLOYS: &[Pattern] = &[
     ("gcloud", &["run|app|functions", "deploy"]),
     ("gcloud", &["beta|alpha", "run|app|functions", "deploy"]),
     ("gcloud", &["run", "services", "update|update-traffic|replace"]),
+    ("gcloud", &["beta|alpha", "run", "services", "update|update-traffic|replace"]),
     ("gcloud", &["app", "services", "set-traffic"]),
     ("gcloud", &["deploy", "releases", "create|promote"]),
     ("aws", &["ecs", "update-service"]),
@@ -170,7 +172,7 @@ const DRY: &[&str] = &[
 ];
 
 /// Words that are no options and no values of options.
-fn verbs<'w>(words: &[&'w str]) -> Vec<&'w str> {
+pub(super) fn verbs<'w>(words: &[&'w str]) -> Vec<&'w str> {
     let mut found = Vec::new();
     let mut at = 0;
     while at < words.len() {

@@ -1,7 +1,7 @@
 //! One revision's pipelines in, deployments that run too early, too often or all at once out.
 
 use super::Weakness;
-use super::deed::Deed;
+use super::deed::{Deed, verbs};
 use super::guard::{Guard, order};
 use super::side::{Doing, Side};
 use super::words::{Reach, names_rollback};
@@ -166,6 +166,12 @@ pub fn promoted_at_once<'a>(side: &Side<'a>) -> Vec<Weakness<'a>> {
         let Some(command) = doing.command.filter(|_| !is_rollback(doing)) else { continue };
         let words = argv(command);
         let Some(how) = at_once(&words) else { continue };
+        // The last of several shares in one pipeline.
+        let part =
+            |other: &Doing| std::ptr::eq(other.pipeline, doing.pipeline) && other.command.is_some_and(|command| gives_part(&argv(command)));
+        if side.doings.iter().any(part) {
+            continue;
+        }
         if doing.reach() == Some(Reach::Elsewhere) {
             continue;
         }
@@ -177,17 +183,46 @@ pub fn promoted_at_once<'a>(side: &Side<'a>) -> Vec<Weakness<'a>> {
     all
 }
 
+/// The verbs of a command, options and where they stand taken out, a plug-in's own program written as its command.
+fn told<'w>(words: &[&'w str]) -> Vec<&'w str> {
+    let Some((program, rest)) = words.split_first() else { return Vec::new() };
+    let program = program.rsplit('/').next().unwrap_or(program);
+    let before: &[&str] = if program == "kubectl-argo-rollouts" { &["kubectl", "argo", "rollouts"] } else { &[program] };
+    let rest = verbs(rest);
+    let skipped = usize::from(program == "gcloud" && matches!(rest.first(), Some(&"beta" | &"alpha")));
+    before.iter().copied().chain(rest.into_iter().skip(skipped)).collect()
+}
+
+/// Shares of the traffic that a command of Cloud Run sets, in percent: `--to-revisions LATEST=100`, `--to-tags=next=5`.
+fn shares(words: &[&str]) -> Vec<f64> {
+    let wanted = |word: &str| word.starts_with("--to-revisions") || word.starts_with("--to-tags");
+    let mut found = Vec::new();
+    for (at, word) in words.iter().enumerate().filter(|(_, word)| wanted(word)) {
+        let list = word.split_once('=').map(|(_, list)| list).or_else(|| words.get(at + 1).copied()).unwrap_or_default();
+        found.extend(list.split(',').filter_map(|part| part.rsplit_once('=')?.1.parse::<f64>().ok()));
+    }
+    found
+}
+
+fn gives_part(words: &[&str]) -> bool {
+    told(words).starts_with(&["gcloud", "run", "services", "update-traffic"])
+        && shares(words).iter().any(|share| *share > 0.0 && *share < 100.0)
+}
+
 /// The part of a command that skips the stages.
 fn at_once(words: &[&str]) -> Option<String> {
-    let starts = |prefix: &[&str]| words.len() >= prefix.len() && words.iter().zip(prefix).all(|(word, part)| word == part);
-    let has = |word: &str| words.contains(&word);
-    if starts(&["kubectl", "argo", "rollouts", "promote"]) && has("--full") {
+    let told = told(words);
+    let has = |flag: &str| words.iter().any(|word| *word == flag || word.strip_prefix(flag) == Some("=true"));
+    if told.starts_with(&["kubectl", "argo", "rollouts", "promote"]) && has("--full") {
         return Some("promote --full".to_owned());
     }
-    if starts(&["gcloud", "run", "services", "update-traffic"]) && has("--to-latest") {
-        return Some("update-traffic --to-latest".to_owned());
+    if told.starts_with(&["gcloud", "run", "services", "update-traffic"]) {
+        if has("--to-latest") {
+            return Some("update-traffic --to-latest".to_owned());
+        }
+        return shares(words).contains(&100.0).then(|| "update-traffic to 100 %".to_owned());
     }
-    if starts(&["gcloud", "app", "services", "set-traffic"]) {
+    if told.starts_with(&["gcloud", "app", "services", "set-traffic"]) {
         return words.iter().find(|word| word.ends_with("=1") || word.ends_with("=100")).map(|word| format!("set-traffic {word}"));
     }
     words.iter().find(|word| word.contains("AllAtOnce")).map(|word| (*word).to_owned())

@@ -23,6 +23,7 @@ struct Limits {
     max_percent: f64,
     min_seconds: u64,
     min_stages: usize,
+    abort_seconds: u64,
 }
 
 impl Limits {
@@ -33,15 +34,21 @@ impl Limits {
             max_percent: limit("max_percent"),
             min_seconds: (limit("min_minutes") * 60.0) as u64,
             min_stages: limit("min_stages") as usize,
+            abort_seconds: (limit("max_abort_minutes") * 60.0) as u64,
         }
     }
 }
 
 pub fn weakened(inspection: &Inspection, rule: &Rule, rolled: &Rolled, out: &mut Vec<Finding>) {
     let Some(before) = &rolled.before else { return };
+    let limits = Limits::of(inspection, rule);
     let mut losses = shift(before, &rolled.unit);
+    // Of a tool made for stages `rollout/unreadable` says what cannot be told.
+    losses.extend(hidden(before, &rolled.unit).filter(|_| !rolled.is_declared()));
     if losses.is_empty() {
-        losses = ladder(before, &rolled.unit, &Limits::of(inspection, rule));
+        losses = ladder(before, &rolled.unit, &limits);
+        losses.extend(gate(before, &rolled.unit, &limits));
+        losses.extend(patience(before, &rolled.unit, &limits));
         losses.extend(analysis(before, &rolled.unit));
     }
     if losses.is_empty() {
@@ -88,6 +95,33 @@ fn shift(before: &Unit, after: &Unit) -> Vec<Loss> {
         }
         _ => Vec::new(),
     }
+}
+
+/// Stages at base, and at head something that only the deployment knows.
+fn hidden(before: &Unit, after: &Unit) -> Option<Loss> {
+    let known = matches!(before.shift, Shift::Staged | Shift::Gated { .. });
+    let why = after.open.first().map(|open| format!(" ({})", open.text)).unwrap_or_default();
+    let text = format!("{} becomes what cannot be told here{why}", described(before));
+    (known && after.shift == Shift::Unknown).then_some(Loss { text, grave: false })
+}
+
+/// A gate that opens by itself after hardly a look is no stage.
+fn gate(before: &Unit, after: &Unit, limits: &Limits) -> Option<Loss> {
+    let (checks, seconds) = after.pace.gate?;
+    let more = match before.shift {
+        Shift::Staged => true,
+        _ => before.pace.gate.is_some_and(|(old, lasted)| old > checks || lasted > seconds),
+    };
+    let text = format!("{} becomes a switch {}", described(before), described(after));
+    (more && (checks <= 1 || seconds < limits.min_seconds)).then_some(Loss { text, grave: checks <= 1 })
+}
+
+/// How long a failing version keeps its share. Checks that are only further apart make longer stages, which is no loss.
+fn patience(before: &Unit, after: &Unit, limits: &Limits) -> Option<Loss> {
+    let ((old, before), (new, seconds)) = (before.pace.to_abort?, after.pace.to_abort?);
+    let text =
+        format!("a failing version goes back after {new} failed checks in {}, before {old} in {}", in_words(seconds), in_words(before));
+    (new > old && seconds > limits.abort_seconds).then_some(Loss { text, grave: false })
 }
 
 fn ladder(before: &Unit, after: &Unit, limits: &Limits) -> Vec<Loss> {

@@ -118,7 +118,10 @@ pub fn resolve(decision: &Decision, today: &str) -> Resolved {
         _ => (State::Off, why, why.path.clone()),
     };
     let arms_on = decision.arms.iter().filter(|arm| !matches!(arm.when, When::Always)).collect::<Vec<_>>();
-    let moot = decision.default.serve == Serve::On && !arms_on.is_empty() && decision.arms.iter().all(|arm| only_on(&arm.then.serve));
+    // A prerequisite or a filter that is not known may serve off before any rule is asked.
+    let told = state == State::On && !decision.arms.iter().any(|arm| matches!(arm.when, When::Unknown(_)));
+    let on = decision.default.serve == Serve::On && decision.arms.iter().all(|arm| only_on(&arm.then.serve));
+    let moot = told && on && !arms_on.is_empty();
     Resolved { state, span: from.span, reason, off: from.off.clone(), reach: mix.reach, moot }
 }
 
@@ -205,7 +208,7 @@ fn serve<'d>(outcome: &'d Outcome, mass: f64, today: &str, mix: &mut Mix<'d>, de
     }
 }
 
-fn can_be_on(serve: &Serve) -> bool {
+pub fn can_be_on(serve: &Serve) -> bool {
     match serve {
         Serve::On | Serve::Unknown(_) => true,
         Serve::Share(share) => *share > 0.0,
@@ -237,6 +240,15 @@ mod tests {
             State::Partial { percent: 20.0 }
         );
         assert_eq!(state(vec![(When::Unknown("custom".into()), Serve::On)], Serve::Off), State::Unknown);
+    }
+
+    #[test]
+    fn rules_are_moot_when_nothing_else_serves_off() {
+        let moot = |when: When| {
+            let arms = vec![Arm { when, then: outcome(Serve::On) }];
+            resolve(&Decision { arms, default: outcome(Serve::On) }, "2026-06-01").moot
+        };
+        assert!(moot(When::Targeted) && !moot(When::Unknown("a prerequisite".into())));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! LaunchDarkly file data in, flags out: `on`, targets and rules, `fallthrough`, `offVariation`.
 
-use super::decide::{Arm, Decision, Outcome, Serve, When};
+use super::decide::{Arm, Decision, Outcome, Serve, When, can_be_on};
 use super::{Draft, FlawKind, Format, Reading};
 use crate::read::tree::Node;
 
@@ -49,14 +49,18 @@ fn on(body: &Node, name: &Node) -> Decision {
             arms.push(Arm { when, then: served(body, rule, field, name) });
         }
     }
-    if body.get("prerequisites").is_some_and(|list| !list.items().is_empty()) {
-        let then = Outcome::new(Serve::On, body.span, "prerequisites");
-        arms.insert(0, Arm { when: When::Unknown("it depends on the state of other flags".to_owned()), then });
-    }
     let default = match body.get("fallthrough") {
         Some(rule) => served(body, rule, "fallthrough", name),
         None => Outcome::new(Serve::Code, name.span, "there is no `fallthrough`"),
     };
+    // A prerequisite that is not met serves the off variation, so it matters where that or what it holds back is on.
+    let off = variation(body, body.get("offVariation"), "offVariation", name);
+    let everyone = arms.iter().filter(|arm| arm.when == When::Always).map(|arm| &arm.then);
+    let matters = everyone.chain([&default, &off]).any(|outcome| can_be_on(&outcome.serve));
+    if matters && body.get("prerequisites").is_some_and(|list| !list.items().is_empty()) {
+        let then = Outcome::new(Serve::On, body.span, "prerequisites");
+        arms.insert(0, Arm { when: When::Unknown("it depends on the state of other flags".to_owned()), then });
+    }
     Decision { arms, default }
 }
 

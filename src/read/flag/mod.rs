@@ -24,6 +24,7 @@ mod scope;
 mod sniff;
 mod terraform;
 mod unleash;
+mod worth;
 
 use std::collections::BTreeMap;
 

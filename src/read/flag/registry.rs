@@ -7,7 +7,8 @@ use regex::Regex;
 
 use super::decide::{Outcome, Serve};
 use super::lifecycle::stage_purpose;
-use super::{Draft, Format, Purpose, Reading, purpose};
+use super::worth::{Source, Worth};
+use super::{Draft, Format, Purpose, Reading, purpose, scope};
 use crate::read::tree::{Node, NodeKind, Style};
 use crate::source::Span;
 use crate::usage::language::{LANGUAGES, language_of};
@@ -35,7 +36,12 @@ static DECLARATIONS: [Declaration; 3] = [
     },
     Declaration {
         endings: &["go"],
-        opens: LazyLock::new(|| Regex::new(r"\bmap\[[\w.]*\bFeature\][\w.]*\b(FeatureSpec|VersionedSpecs)\s*(\{)").ok()),
+        opens: LazyLock::new(|| {
+            Regex::new(
+                r"\bmap\[[\w.]*\bFeature\][\w.]*\b(FeatureSpec|VersionedSpecs)\s*(\{)|(?m)^\s*(?:var\s+)?(\w*(?i:flag|toggle|feature)\w*)\s*(?:map\[[\w.]+\]bool\s*)?:?=\s*map\[[\w.]+\]bool\s*(\{)",
+            )
+            .ok()
+        }),
     },
 ];
 
@@ -55,12 +61,6 @@ pub fn claims(path: &str, text: &str) -> bool {
     declaration(path).is_some_and(|opens| opens.is_match(text))
 }
 
-/// A text and its copy without comments and without what stands in strings.
-struct Code<'t> {
-    text: &'t str,
-    code: String,
-}
-
 struct Entry {
     /// Empty for an item of a list.
     key: Span,
@@ -69,10 +69,12 @@ struct Entry {
 
 pub fn read(reading: &mut Reading<'_>) {
     let (Some(opens), Some(language)) = (declaration(reading.path), language_of(reading.path)) else { return };
-    let code = Code { text: reading.text, code: scan(reading.text, &LANGUAGES[language]).code };
+    let blanked = scan(reading.text, &LANGUAGES[language]).code;
+    let code = Code { source: Source { text: reading.text, code: &blanked }, python: reading.path.ends_with(".py") };
     let mut end = 0;
-    for found in opens.captures_iter(&code.code) {
-        let (Some(name), Some(brace)) = (found.get(1), found.get(2)) else { continue };
+    for found in opens.captures_iter(&blanked) {
+        let mut groups = found.iter().skip(1).flatten();
+        let (Some(name), Some(brace)) = (groups.next(), groups.next()) else { continue };
         if brace.start() < end {
             continue;
         }
@@ -82,57 +84,106 @@ pub fn read(reading: &mut Reading<'_>) {
         end = parts.last().map_or(brace.end(), |part| part.end);
         let entries = code.entries(parts);
         // A map of booleans counts when its name leaves no doubt, else when a value of it is the fallback of a variable.
-        let switches = entries.iter().any(|entry| code.is_variable(entry.value));
-        if !switches && !leaves_no_doubt(name.as_str()) {
+        let certain = leaves_no_doubt(name.as_str());
+        if !certain && !entries.iter().any(|entry| code.source.is_variable(entry.value)) {
             continue;
         }
-        for entry in &entries {
-            flag(reading, &code, entry);
-        }
+        let known = entries.iter().any(|entry| code.outcome(entry.value, 0).is_some_and(|outcome| !is_unknown(&outcome)));
+        let doubt = match (known, certain && holds_states(name.as_str())) {
+            (true, _) => Doubt::Anything,
+            (_, true) => Doubt::Value,
+            _ => Doubt::Logic,
+        };
+        entries.iter().for_each(|entry| flag(reading, &code, entry, doubt, certain));
     }
 }
 
+fn bare(name: &str) -> String {
+    name.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect()
+}
+
 fn leaves_no_doubt(name: &str) -> bool {
-    let bare: String = name.chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect();
+    let bare = bare(name);
     ["featureflag", "featuretoggle", "flagdefault", "defaultflag", "defaultfeature", "featurespec", "versionedspecs"]
         .iter()
         .any(|word| bare.contains(word))
 }
 
-fn flag(reading: &mut Reading<'_>, code: &Code<'_>, entry: &Entry) {
-    let Some(key) = code.key(entry) else { return };
-    let Some(outcome) = code.outcome(entry.value, 0) else { return };
-    let scalar = |span: Span, text: &str| Node::new(span, NodeKind::Scalar { text: text.into(), style: Style::Quoted });
-    let (name, body) = (scalar(entry.key, key), scalar(entry.value, ""));
-    reading.push(Draft { purpose: code.purpose(entry.value), ..Draft::new(Format::Registry, &name, &body, outcome.decision()) });
+/// `featureFlags`, `featureFlagDefaults`; not `featureFlagRoutes`.
+fn holds_states(name: &str) -> bool {
+    let bare = bare(name);
+    ["flags", "toggles", "features", "defaults", "values", "value", "states", "specs"].iter().any(|word| bare.ends_with(word))
 }
 
-impl Code<'_> {
-    /// What stands at a span once comments and strings are blanked.
-    fn bare(&self, span: Span) -> &str {
-        self.code.get(span.start..span.end).unwrap_or_default()
-    }
+/// What of a registry is a flag of unknown state when it cannot be worked out.
+#[derive(Clone, Copy, PartialEq)]
+enum Doubt {
+    /// Nothing says that it holds booleans: what is written with the operators of a boolean.
+    Logic,
+    /// It is called a map of states: every value but functions.
+    Value,
+    /// Others of its entries are on or off.
+    Anything,
+}
 
-    fn trim(&self, start: usize, end: usize) -> Span {
-        let words = self.code.get(start..end).unwrap_or_default();
-        let from = start + (words.len() - words.trim_start().len());
-        Span { start: from, end: from + words.trim().len() }
+fn is_unknown(outcome: &Outcome) -> bool {
+    matches!(outcome.serve, Serve::Unknown(_))
+}
+
+fn flag(reading: &mut Reading<'_>, code: &Code<'_>, entry: &Entry, doubt: Doubt, certain: bool) {
+    let shorthand = Entry { key: entry.value, value: entry.value };
+    let entry = if code.is_shorthand(entry) && doubt != Doubt::Logic { &shorthand } else { entry };
+    let Some(key) = code.key(entry) else { return };
+    if let Some(inner) = code.booleans(entry.value) {
+        let environment = if scope::of_path(key) == key.to_ascii_lowercase() { key } else { "" };
+        for (name, entry) in inner {
+            let Some(outcome) = code.outcome(entry.value, 1) else { continue };
+            let key = if environment.is_empty() { format!("{key}.{name}") } else { name.to_owned() };
+            push(reading, code, &entry, key, environment, outcome);
+        }
+        return;
+    }
+    if !certain && code.source.worth(entry.value) == Some(Worth::Unset) {
+        return;
+    }
+    let Some(outcome) = code.outcome(entry.value, 0).or_else(|| code.doubtful(entry.value, doubt)) else { return };
+    push(reading, code, entry, key.to_owned(), "", outcome);
+}
+
+fn push(reading: &mut Reading<'_>, code: &Code<'_>, entry: &Entry, key: String, environment: &str, outcome: Outcome) {
+    let scalar = |span: Span, text: &str| Node::new(span, NodeKind::Scalar { text: text.into(), style: Style::Quoted });
+    let (name, body) = (scalar(entry.key, &key), scalar(entry.value, ""));
+    let draft = Draft::new(Format::Registry, &name, &body, outcome.decision());
+    reading.push(Draft { purpose: code.purpose(entry.value), environment: environment.to_owned(), ..draft });
+}
+
+struct Code<'t> {
+    source: Source<'t>,
+    python: bool,
+}
+
+/// Fields of a flag's object that hold its state, the surest first.
+const STATE: [&str; 8] = ["enabled", "defaultValue", "default_value", "default", "Default", "isEnabled", "active", "value"];
+
+impl<'t> Code<'t> {
+    fn bare(&self, span: Span) -> &'t str {
+        self.source.bare(span)
     }
 
     /// The parts of a bracket's inside that commas separate; nothing when it does not close.
     fn parts(&self, open: usize) -> Option<Vec<Span>> {
         let (mut parts, mut depth, mut from) = (Vec::new(), 0usize, open + 1);
-        for (at, byte) in self.code.bytes().enumerate().skip(open + 1) {
+        for (at, byte) in self.source.code.bytes().enumerate().skip(open + 1) {
             match byte {
                 b'{' | b'[' | b'(' => depth += 1,
                 b'}' | b']' | b')' if depth == 0 => {
-                    parts.push(self.trim(from, at));
+                    parts.push(self.source.trim(from, at));
                     parts.retain(|part| part.start < part.end);
                     return Some(parts);
                 }
                 b'}' | b']' | b')' => depth -= 1,
                 b',' if depth == 0 => {
-                    parts.push(self.trim(from, at));
+                    parts.push(self.source.trim(from, at));
                     from = at + 1;
                 }
                 _ => {}
@@ -146,23 +197,29 @@ impl Code<'_> {
             let bare = self.bare(part);
             let colon = bare.find(':').filter(|colon| !bare[..*colon].contains(['{', '(', '?']));
             match colon {
-                Some(colon) => Entry { key: self.trim(part.start, part.start + colon), value: self.trim(part.start + colon + 1, part.end) },
+                Some(colon) => {
+                    let (key, value) =
+                        (self.source.trim(part.start, part.start + colon), self.source.trim(part.start + colon + 1, part.end));
+                    Entry { key, value }
+                }
                 None => Entry { key: Span::at(part.start), value: part },
             }
         };
         parts.into_iter().map(entry).collect()
     }
 
-    /// The name in `name`, `'name'`, `"name"` and `[Flag.Name]`.
-    fn key(&self, entry: &Entry) -> Option<&str> {
-        let raw = entry.key.text(self.text).trim_matches(['"', '\'', '`', '[', ']']);
-        let name = raw.rsplit('.').next().filter(|_| entry.key.text(self.text).starts_with('[')).unwrap_or(raw);
-        (!name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':'))).then_some(name)
+    /// `{ checkout }` of a language that has braces for nothing but objects.
+    fn is_shorthand(&self, entry: &Entry) -> bool {
+        let name = self.bare(entry.value);
+        !self.python && entry.key.start == entry.key.end && name.chars().all(|c| c.is_alphanumeric() || c == '_')
     }
 
-    /// Whether a value, or a field of it, is read from an environment variable.
-    fn is_variable(&self, value: Span) -> bool {
-        ["process.env", "os.environ", "getenv("].iter().any(|word| self.bare(value).contains(word))
+    /// The name in `name`, `'name'`, `"name"` and `[Flag.Name]`.
+    fn key(&self, entry: &Entry) -> Option<&'t str> {
+        let raw = self.source.text.get(entry.key.start..entry.key.end)?;
+        let bare = raw.trim_matches(['"', '\'', '`', '[', ']']);
+        let name = bare.rsplit('.').next().filter(|_| raw.starts_with('[')).unwrap_or(bare);
+        (!name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '/' | ':'))).then_some(name)
     }
 
     /// What a value serves before anybody sets anything.
@@ -177,16 +234,27 @@ impl Code<'_> {
         if bare.starts_with('{') {
             return self.nested(value, depth);
         }
-        if !self.is_variable(value) {
+        self.worked_out(value).or_else(|| self.fallback(value))
+    }
+
+    fn worked_out(&self, value: Span) -> Option<Outcome> {
+        let on = match self.source.worth(value)? {
+            Worth::Bool(on) => on,
+            Worth::Text(text) if self.source.is_variable(value) => boolean(&text)?,
+            Worth::Unset => false,
+            // The name of something, not whether it is on.
+            Worth::Text(_) | Worth::Environment => return None,
+        };
+        let unless = if self.source.is_variable(value) { " in production unless a variable says otherwise" } else { "" };
+        let outcome = Outcome::boolean(on, value, format!("`{}` is {on}{unless}", self.short(value)));
+        Some(if self.python { off_like("True", outcome) } else { outcome })
+    }
+
+    /// The last argument of a call that reads a variable.
+    fn fallback(&self, value: Span) -> Option<Outcome> {
+        let bare = self.bare(value);
+        if !self.source.is_variable(value) || self.source.is_logic(value) {
             return None;
-        }
-        // `variable !== 'false'` is on until somebody says no; `=== 'true'` is off.
-        let text = value.text(self.text);
-        for (test, on) in [("!== 'false'", true), ("!== \"false\"", true), ("=== 'true'", false), ("=== \"true\"", false)] {
-            if text.ends_with(test) {
-                let serve = if on { Serve::On } else { Serve::Off };
-                return Some(Outcome::new(serve, value, format!("`{test}` decides while the variable is not set")));
-            }
         }
         let open = value.start + bare.find('(')?;
         let last = *self.parts(open)?.last()?;
@@ -195,25 +263,66 @@ impl Code<'_> {
         Some(off_like(word, Outcome::boolean(on, last, format!("it falls back to `{word}` while the variable is not set"))))
     }
 
+    /// A value that may be a boolean and cannot be worked out; texts, numbers, lists and types are none.
+    fn doubtful(&self, value: Span, doubt: Doubt) -> Option<Outcome> {
+        let bare = self.bare(value);
+        let literal = bare.starts_with(['"', '\'', '`', '[', '{', '-', '/']) || bare.starts_with(|c: char| c.is_ascii_digit());
+        let nothing = matches!(bare, "null" | "undefined" | "None" | "nil") || bare.starts_with("new ") || bare.starts_with("...");
+        let function = bare.contains("=>") || bare.starts_with("function") || bare.starts_with("async ") || bare.starts_with("func(");
+        let logic = self.source.is_logic(value) && !function;
+        let text = matches!(self.source.worth(value), Some(Worth::Text(_) | Worth::Environment));
+        let may_be = match doubt {
+            Doubt::Logic => logic,
+            Doubt::Value => logic || !function,
+            Doubt::Anything => true,
+        };
+        let computed =
+            || Outcome::new(Serve::Unknown("it is computed when the program runs".to_owned()), value, format!("`{}`", self.short(value)));
+        (may_be && !literal && !nothing && !text).then(computed)
+    }
+
+    /// An expression for a sentence: in one line, and not long.
+    fn short(&self, value: Span) -> String {
+        let words: Vec<&str> = value.text(self.source.text).split_whitespace().collect();
+        let line = words.join(" ");
+        if line.chars().count() > 80 { line.chars().take(79).chain(['…']).collect() } else { line }
+    }
+
     /// An object with a field for the state, or a list of specifications of which the last counts.
     fn nested(&self, value: Span, depth: usize) -> Option<Outcome> {
         let entries = self.entries(self.parts(value.start)?);
         let field = |name: &str| entries.iter().find(|entry| self.key(entry) == Some(name));
-        let state = ["enabled", "defaultValue", "default_value", "default", "Default"].iter().find_map(|name| field(name));
-        match state {
-            Some(entry) => self.outcome(entry.value, depth + 1),
-            None => {
-                let last = entries.iter().rfind(|entry| self.bare(entry.value).starts_with('{') && entry.key.start == entry.key.end)?;
-                self.outcome(last.value, depth + 1)
-            }
+        if let Some(entry) = STATE.iter().find_map(|name| field(name)) {
+            return self.outcome(entry.value, depth + 1).or_else(|| self.doubtful(entry.value, Doubt::Value));
         }
+        if let Some(last) = entries.iter().rfind(|entry| self.bare(entry.value).starts_with('{') && entry.key.start == entry.key.end) {
+            return self.outcome(last.value, depth + 1);
+        }
+        let on = entries.iter().find(|entry| boolean(self.bare(entry.value)) == Some(true))?;
+        let key = self.key(on)?;
+        let reason = "none of its fields is known to hold its state".to_owned();
+        Some(Outcome::new(Serve::Unknown(reason), on.value, format!("`{key}` is `{}`", self.bare(on.value))))
+    }
+
+    /// The entries of an object that holds nothing but booleans, none of them the state of the object itself.
+    fn booleans(&self, value: Span) -> Option<Vec<(&'t str, Entry)>> {
+        if !self.bare(value).starts_with('{') {
+            return None;
+        }
+        let entries = self.entries(self.parts(value.start)?);
+        let named: Option<Vec<_>> = entries.into_iter().map(|entry| Some((self.key(&entry)?, entry))).collect();
+        let is_boolean = |(name, entry): &(&str, Entry)| {
+            !STATE.contains(name)
+                && (boolean(self.bare(entry.value)).is_some() || matches!(self.source.worth(entry.value), Some(Worth::Bool(_))))
+        };
+        named.filter(|named| !named.is_empty() && named.iter().all(is_boolean))
     }
 
     /// By a declared purpose or stage, never by the name.
     fn purpose(&self, value: Span) -> Purpose {
         static STAGE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"\bPreRelease:\s*(?:\w+\.)?(\w+)").ok());
         static KIND: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r#"\b(?:purpose|type):\s*['"]([\w-]+)['"]"#).ok());
-        let text = value.text(self.text);
+        let text = value.text(self.source.text);
         // The last specification is the newest.
         let last = |regex: &Option<Regex>| regex.as_ref().and_then(|regex| regex.captures_iter(text).last()).and_then(|found| found.get(1));
         match last(&STAGE) {
@@ -255,7 +364,8 @@ mod tests {
     #[test]
     fn registries_of_variables_and_booleans() {
         let text = "const flags: IFlags = {\n    // on: true,\n    license: false,\n    mode: parseBool(\n        process.env.MODE, // { \n        true,\n    ),\n    banner: {\n        name: 'x',\n        enabled: parseBool(process.env.BANNER, false),\n        payload: { value: process.env.P ?? '' },\n    },\n    odd: user.isAdmin,\n};\n";
-        let expected = [("license", State::Off), ("mode", State::On), ("banner", State::Off)].map(|(key, state)| (key.to_owned(), state));
+        let expected = [("license", State::Off), ("mode", State::On), ("banner", State::Off), ("odd", State::Unknown)]
+            .map(|(key, state)| (key.to_owned(), state));
         assert_eq!(flags("src/experimental.ts", text), expected);
         let python = "DEFAULT_FEATURE_FLAGS: dict[str, bool] = {\n    \"A\": True,  # \"Z\": True\n    'B': False,\n}\n";
         assert_eq!(flags("config.py", python), [("A".to_owned(), State::On), ("B".to_owned(), State::Off)]);
@@ -272,11 +382,35 @@ mod tests {
     }
 
     #[test]
+    fn expressions_maps_and_go() {
+        let text = "export const featureFlags = {\n  a: process.env.A ?? true,\n  b: { c: true, d: !true },\n  production: { e: true },\n  staging: { f: true },\n  g,\n  h: () => isOn(),\n  name: 'x',\n  limit: 5,\n  i: { title: 'x', beta: true },\n};\n";
+        let expected = [
+            ("a", State::On),
+            ("b.c", State::On),
+            ("b.d", State::Off),
+            ("e", State::On),
+            ("f", State::On),
+            ("g", State::Unknown),
+            ("h", State::Unknown),
+            ("i", State::Unknown),
+        ];
+        assert_eq!(flags("src/featureFlags.ts", text), expected.map(|(key, state)| (key.to_owned(), state)));
+        let file = read_flags("src/featureFlags.ts", text, FileId(0), &[], "2026-06-01");
+        assert_eq!((file.flags[3].environment.as_str(), file.flags[4].environment.as_str()), ("production", "staging"));
+        let go = "var DefaultFeatureFlags = map[string]bool{\n\t\"cart\": true,\n\tflags.Pay: os.Getenv(\"PAY\") == \"1\",\n}\n";
+        assert_eq!(flags("flags.go", go), [("cart".to_owned(), State::On), ("flags.Pay".to_owned(), State::Off)]);
+    }
+
+    #[test]
     fn other_objects_are_left() {
         for (path, text) in [
             ("cli.ts", "export const flags = {\n  force: true,\n};\n"),
             ("a.ts", "const options = { featureFlags: true };\n"),
             ("a.py", "features = {'sepal': True}\n"),
+            ("a.go", "var flags = map[string]bool{\n\t\"verbose\": true,\n}\n"),
+            ("a.ts", "export const featureFlagKeys = {\n  a: 'a',\n  b: `b`,\n};\n"),
+            ("a.ts", "export const featureFlagRoutes = {\n  cart: CartPage,\n  list: (all) => all,\n};\n"),
+            ("a.ts", "export const featureConfig = {\n  url: process.env.URL,\n  key: process.env.KEY ?? 'x',\n};\n"),
         ] {
             assert!(read_flags(path, text, FileId(0), &[], "2026-06-01").flags.is_empty(), "{path}");
         }

@@ -69,8 +69,10 @@ impl Canary<'_> {
         if iterations > 0 || provider == "kubernetes" {
             let checks = if iterations > 0 { iterations } else { 10 };
             let way = if self.analysis.get("match").is_some() { "A/B" } else { "blue-green" };
-            let gate = format!("{checks} {way} checks, one every {}", spoken(interval));
+            let plural = if checks == 1 { "check" } else { "checks" };
+            let gate = format!("{checks} {way} {plural}, one every {}", spoken(interval));
             self.unit.shift = Shift::Gated { gate };
+            self.unit.pace.gate = Some((checks, interval.saturating_mul(checks))).filter(|_| gates.is_empty());
             self.rollback(Some(interval.saturating_mul(checks)).filter(|_| gates.is_empty()), "runs every check again");
         } else {
             self.stages(interval, &gates);
@@ -78,6 +80,7 @@ impl Canary<'_> {
         let threshold = self.analysis.get("threshold").and_then(count).unwrap_or(1);
         let checks = if threshold == 1 { "1 failed check".to_owned() } else { format!("{threshold} failed checks") };
         let how = format!("{checks}, {} at the least: all traffic goes back", spoken(interval.saturating_mul(threshold)));
+        self.unit.pace.to_abort = Some((threshold, interval.saturating_mul(threshold)));
         self.unit.abort = match self.unit.analysis.is_empty() {
             true => Abort::Missing { why: "it has no metric and no webhook that could fail".to_owned(), place: self.unit.strategy },
             false => Abort::Automatic { how },

@@ -3,6 +3,7 @@
 //! Resources, components, strategic-merge and JSON patches, replica counts and namespaces are applied. What is not is said on
 //! the objects it could have changed.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -13,6 +14,8 @@ use crate::source::Span;
 
 /// Overlays nest so deep at most.
 const MAX_DEPTH: usize = 12;
+/// Kustomizations that one overlay takes in, counted as often as it does.
+const MAX_TAKEN: usize = 2_000;
 /// Objects that overlays may build in all; a base may be built many times.
 const MAX_OBJECTS: usize = 50_000;
 
@@ -49,7 +52,7 @@ pub fn build(files: &Files) -> Built {
     let roots = directories.keys().filter(|from| !inner.contains(**from));
     for (number, from) in (1..).zip(roots) {
         let mut open = Vec::new();
-        let all = Kustomization { files, directories: &directories, build: number }.build(from, &mut open, 0);
+        let all = Kustomization { files, directories: &directories, build: number, taken: Cell::new(0) }.build(from, &mut open, 0);
         let path: Rc<str> = directories[from].path.as_str().into();
         let room = MAX_OBJECTS.saturating_sub(built.objects.len());
         built.objects.extend(all.into_iter().take(room).map(|object| Object {
@@ -78,30 +81,43 @@ struct Kustomization<'a> {
     files: &'a Files<'a>,
     directories: &'a BTreeMap<&'a str, &'a Rc<File>>,
     build: usize,
+    taken: Cell<usize>,
 }
 
 impl Kustomization<'_> {
     fn build(&self, from: &str, open: &mut Vec<(Span, String)>, depth: usize) -> Vec<Object> {
         let mut all = Vec::new();
-        let Some(file) = self.directories.get(from).filter(|_| depth < MAX_DEPTH) else { return all };
+        self.add(from, &mut all, open, depth);
+        all
+    }
+
+    /// Adds what a kustomization takes in to `all`, and works on all of it: a component patches what its parent has so far.
+    fn add(&self, from: &str, all: &mut Vec<Object>, open: &mut Vec<(Span, String)>, depth: usize) {
+        let Some(file) = self.directories.get(from).filter(|_| depth < MAX_DEPTH) else { return };
+        if self.taken.replace(self.taken.get() + 1) >= MAX_TAKEN {
+            let cut = (file.span, format!("it takes in more than {MAX_TAKEN} kustomizations, and not all of them were applied"));
+            return if open.is_empty() {
+                open.push(cut)
+            };
+        }
         for document in &file.documents {
             for key in ["resources", "bases", "components"] {
                 for item in document.get(key).map(Node::items).unwrap_or_default() {
                     let Some(named) = item.as_str() else { continue };
                     match resolve(from, named).map(|path| (self.files.get(path.as_str()), path)) {
                         Some((Some(file), _)) => all.extend(objects(file, self.build)),
-                        Some((None, path)) if self.directories.contains_key(path.as_str()) => {
-                            all.extend(self.build(&path, open, depth + 1))
-                        }
+                        Some((None, path)) if self.directories.contains_key(path.as_str()) => match key {
+                            "components" => self.add(&path, all, open, depth + 1),
+                            _ => all.extend(self.build(&path, open, depth + 1)),
+                        },
                         // A remote base, or a file without objects of a rollout.
                         _ => {}
                     }
                 }
             }
-            self.patch(from, document, &mut all, open);
-            settings(document, &mut all);
+            self.patch(from, document, all, open);
+            settings(document, all);
         }
-        all
     }
 
     fn patch(&self, from: &str, document: &Node, all: &mut Vec<Object>, open: &mut Vec<(Span, String)>) {

@@ -196,6 +196,7 @@ pub(crate) fn bare(system: System, name: String, place: Place) -> Unit {
         stages: Vec::new(),
         analysis: Analysis::default(),
         abort: Abort::Unknown,
+        pace: model::Pace::default(),
         rollback: None,
         flaws: Vec::new(),
         open: Vec::new(),

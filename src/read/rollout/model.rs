@@ -78,6 +78,8 @@ pub struct Unit {
     pub stages: Vec<Stage>,
     pub analysis: Analysis,
     pub abort: Abort,
+    #[serde(skip)]
+    pub pace: Pace,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rollback: Option<Rollback>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -240,6 +242,15 @@ pub enum Abort {
         place: Place,
     },
     Unknown,
+}
+
+/// How long it looks, where the manifest counts checks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pace {
+    /// Failed checks before it goes back, and the seconds they take at the least.
+    pub to_abort: Option<(u64, u64)>,
+    /// Checks before its gate opens by itself, and the seconds they take.
+    pub gate: Option<(u64, u64)>,
 }
 
 /// The least time that going back to the version before takes when its manifest is applied again.

@@ -3,6 +3,7 @@
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use super::demo;
+use crate::scratch::Scratch;
 
 /// Only our own markup is markup: folds, bold and links to lines; no image, no other link, and it fits a comment.
 pub fn check_comment(text: &str) {
@@ -49,4 +50,21 @@ fn the_comment_of_the_demo_is_readable() {
     assert!(text.starts_with("<!-- holdshort -->\n## 🛑 HOLD: "), "{text}");
     assert!(text.contains("| 🛑 **fail** | migrations-compatible |"), "{text}");
     assert!(text.contains("<details open><summary><b>block</b> "), "{text}");
+}
+
+#[test]
+fn a_finding_about_a_commit_links_to_it() {
+    let repo = Scratch::new(&[("app.py", "x = 1\n")]);
+    repo.commit("Change x [skip ci]", &[("app.py", "x = 2\n")]);
+    let report = |format: &str, variables: &[(&str, &str)]| {
+        let args = ["check", "--base", "HEAD^", "--head", "HEAD", "--format", format];
+        String::from_utf8(repo.run(&args, variables).stdout).expect("UTF-8")
+    };
+    for (variables, wanted) in [
+        (vec![("GITHUB_SERVER_URL", "https://github.com"), ("GITHUB_REPOSITORY", "o/r")], "\"https://github.com/o/r/commit/"),
+        (vec![("CI_PROJECT_URL", "https://gitlab.com/o/r")], "\"https://gitlab.com/o/r/-/commit/"),
+    ] {
+        let text = report("markdown", &variables);
+        assert!(text.contains(wanted) && !text.contains("/commit%20"), "{text}");
+    }
 }

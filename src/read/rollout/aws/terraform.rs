@@ -61,9 +61,7 @@ impl Terraform<'_> {
                 },
             },
         }
-        if let Some(alarms) = resource.body.at(&["alarm_configuration", "alarms"]) {
-            self.alarms(&mut unit, alarms);
-        }
+        self.watch(&mut unit, resource.body.get("alarm_configuration"), "enabled", "alarms");
         let back = resource.body.get("auto_rollback_configuration");
         let enabled = back.and_then(|back| back.get("enabled")).and_then(Node::as_bool) == Some(true);
         let events = back.and_then(|back| back.get("events"));
@@ -93,6 +91,19 @@ impl Terraform<'_> {
 
     fn open(&self, unit: &mut Unit, at: &Node, text: &str) {
         unit.open.push(Remark { place: self.atlas.place(at.span), text: text.to_owned() });
+    }
+
+    /// The alarms of a block, unless it is switched off.
+    fn watch(&self, unit: &mut Unit, block: Option<&Node>, switch: &str, list: &str) {
+        let Some(block) = block else { return };
+        match block.get(switch) {
+            Some(node) if node.as_str() == Some("false") => return,
+            Some(node) if node.as_str().is_none() => self.open(unit, node, "whether its alarms are watched is computed"),
+            _ => {}
+        }
+        if let Some(alarms) = block.get(list) {
+            self.alarms(unit, alarms);
+        }
     }
 
     fn alarms(&self, unit: &mut Unit, list: &Node) {
@@ -142,9 +153,7 @@ impl Terraform<'_> {
                 _ => {}
             }
         }
-        if let Some(alarms) = body.at(&["alarms", "alarm_names"]) {
-            self.alarms(&mut unit, alarms);
-        }
+        self.watch(&mut unit, body.get("alarms"), "enable", "alarm_names");
         let rolls_back = |block: &str| {
             let on = |key: &str| body.at(&[block, key]).and_then(Node::as_bool) == Some(true);
             on("enable") && on("rollback")
