@@ -68,6 +68,9 @@ impl<'a> Side<'a> {
             if let Some(action) = &step.action {
                 let known = deed::of_action(action);
                 let deed = if action.uses.text.starts_with("./") { self.local_action(action, known) } else { known };
+                // A task that holds a script does what the commands do, which come next.
+                let inside = step.commands.iter().map(|command| self.of_command(pipeline, step, command, 0));
+                let deed = if deed != Deed::Other && deed == deed::weightiest(inside) { Deed::Other } else { deed };
                 out.push(doing(Some(step), None, deed, action.uses.span));
             }
             for command in &step.commands {

@@ -1,6 +1,6 @@
 //! The pipelines of both revisions in, what the change takes away from CI out: removed, optional, skipped, started less often.
 
-use super::deed::Deed;
+use super::deed::{self, Deed};
 use super::guard::{Guard, guard, order};
 use super::pair::{Became, Pair, is_deleted, new_path, pairs};
 use super::side::{Doing, Side};
@@ -8,7 +8,8 @@ use super::words::Reach;
 use crate::detect::Inspection;
 use crate::detect::step::at;
 use crate::finding::{Finding, Label, Severity, Subject, SubjectKind};
-use crate::read::pipeline::model::{Event, Pipeline, Trigger};
+use crate::read::pipeline::model::{Event, Job, Pipeline, Trigger};
+use crate::read::pipeline::script::{called, directory};
 use crate::rule::Rule;
 use crate::source::{Place, Span};
 
@@ -98,6 +99,11 @@ pub fn check_removed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
         if merged {
             found.severity = Severity::Note;
         }
+        if let Some(unknown) = head.zip(head_job).and_then(|(pipeline, job)| unknown_instead(inspection, &base, pipeline, job)) {
+            found.severity = found.severity.min(Severity::Warn);
+            let text = "what this does is not known; if it runs the same tests, nothing is lost".to_owned();
+            found.labels.push(Label { place: Place { file: head.map_or(base.pipeline.source, |head| head.source), span: unknown }, text });
+        }
         // The whole of CI may have moved to where holdshort does not look.
         if is_deleted(&inspection.change, &base.pipeline.path)
             && !inspection.pipelines.head.all.iter().any(|pipeline| !pipeline.system.is_local())
@@ -107,6 +113,21 @@ pub fn check_removed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
         label(&mut found, &base, "at base");
         out.push(found);
     }
+}
+
+/// A command or action that is new in the job and that nothing is known of: perhaps it does what was removed.
+fn unknown_instead(inspection: &Inspection, base: &Doing, pipeline: &Pipeline, job: &Job) -> Option<Span> {
+    let before: Vec<&str> = base.job.steps.iter().flat_map(|step| &step.commands).map(|command| command.words[0].text.as_str()).collect();
+    let tree = &inspection.change.head_tree;
+    let commands =
+        job.steps.iter().filter(|step| !step.afterwards).flat_map(|step| step.commands.iter().map(move |command| (step, command)));
+    let mut new = commands.filter(|(_, command)| !before.contains(&command.words[0].text.as_str()));
+    let unknown = new.find(|(step, command)| {
+        // A script of this repository was read, and tests nothing.
+        let here = called(command, directory(pipeline, step)).iter().any(|script| tree.contains(&script.path));
+        !here && deed::is_unknown(command)
+    });
+    unknown.map(|(_, command)| command.span)
 }
 
 /// A check that could fail and now cannot, with where that is written.

@@ -174,8 +174,11 @@ impl Reader<'_> {
                 let inputs = node.get("inputs").map(Node::entries).unwrap_or_default();
                 let with = inputs.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), named(value)?))).collect();
                 let inline = node.at(&["inputs", "script"]).or_else(|| node.at(&["inputs", "inlineScript"]));
-                if let (Some(inline), true) = (inline, uses.text.starts_with("Bash@") || uses.text.starts_with("AzureCLI@")) {
-                    self.script(&mut step, inline, Some(SHELL));
+                let task = uses.text.split('@').next().unwrap_or("").to_ascii_lowercase();
+                match (task.as_str(), inline) {
+                    ("bash" | "azurecli" | "cmdline", Some(inline)) => self.script(&mut step, inline, Some(SHELL)),
+                    ("powershell" | "pwsh" | "azurepowershell", Some(inline)) => self.script(&mut step, inline, None),
+                    _ => {}
                 }
                 step.action = Some(Action { uses, with });
             } else {

@@ -7,7 +7,7 @@ mod parse;
 
 use serde::Serialize;
 
-pub use argv::argv;
+pub use argv::{argv, behind_task_runner};
 pub use lex::Word;
 pub use parse::is_assignment;
 

@@ -1,0 +1,133 @@
+//! Ways to take a check out of CI, and ways to write the same check otherwise: the first are found, the second are not.
+
+use std::collections::BTreeMap;
+
+use holdshort::rule::load::documented;
+use holdshort::rule::verify::run;
+use holdshort::rule::{Example, Rule};
+
+const CI: &str = ".github/workflows/ci.yml";
+
+/// A workflow of one job whose one step runs `script`.
+fn ci(script: &str) -> String {
+    let lines: Vec<String> = script.lines().map(|line| format!("          {line}\n")).collect();
+    format!("on: [push, pull_request]\njobs:\n  test:\n    runs-on: ubuntu-latest\n    steps:\n      - run: |\n{}", lines.concat())
+}
+
+struct Lab {
+    rules: Vec<Rule>,
+}
+
+impl Lab {
+    fn new() -> Lab {
+        Lab { rules: documented().expect("the built-in rules load") }
+    }
+
+    /// What the change of some files is found to be: `severity rule` of each finding about pipelines, each once. What head leaves
+    /// empty is deleted.
+    fn change(&self, base: &[(&str, &str)], head: &[(&str, &str)]) -> Vec<String> {
+        let files = |files: &[(&str, &str)]| -> BTreeMap<String, String> {
+            files.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
+        };
+        let mut example: Example = serde_json::from_value(serde_json::json!({ "name": "a" })).expect("an example");
+        example.base = files(base);
+        example.head = files(head);
+        example.delete = head.iter().filter(|(_, text)| text.is_empty()).map(|(path, _)| (*path).to_owned()).collect();
+        let outcome = run(&example, &self.rules).expect("the change can be inspected");
+        let about = outcome.findings.iter().filter(|finding| finding.rule.starts_with("pipeline/"));
+        let mut found: Vec<String> = about
+            .map(|finding| format!("{:?} {}", finding.severity, finding.rule.trim_start_matches("pipeline/")).to_lowercase())
+            .collect();
+        found.sort();
+        found.dedup();
+        found
+    }
+
+    fn file(&self, path: &str, base: &str, head: &str) -> Vec<String> {
+        self.change(&[(path, base)], &[(path, head)])
+    }
+
+    fn script(&self, base: &str, head: &str) -> Vec<String> {
+        self.file(CI, &ci(base), &ci(head))
+    }
+}
+
+#[test]
+fn another_way_to_run_the_tests_is_no_removal() {
+    let lab = Lab::new();
+    for (base, head) in [
+        ("pytest", "pytest -x"),
+        ("go test ./...", "go test -race -benchmem -timeout 5m ./..."),
+        ("./gradlew build", "./gradlew build -x javadoc"),
+        ("./gradlew test", "./gradlew :app:test"),
+        ("./gradlew test", "./gradlew ktlintCheck testDebugUnitTest"),
+        ("mvn verify", "mvn -B -T 1C verify"),
+        ("mvn verify", "./mvnw -B -P ci verify"),
+        ("pytest", "python -m unittest discover"),
+        ("npm test", "node --test"),
+        ("bin/rails test", "bin/rails test:all"),
+        ("npm test", "yarn workspace web test"),
+        ("npm test", "turbo run lint test"),
+        ("npm test", "xvfb-run -a npm test"),
+        ("pytest", "hatch run test"),
+        ("pytest", "pixi run test"),
+        ("npm test", "mise run test"),
+        ("npm test", "deno task test"),
+        ("pytest", "pants test ::"),
+        ("pytest", "earthly +test"),
+        ("make test", "zig build test"),
+        ("cargo test", "nix flake check"),
+        ("pytest", "dagger call test"),
+    ] {
+        let found = lab.script(base, head);
+        assert!(found.is_empty(), "{base} -> {head}: {found:?}");
+    }
+    let azure = "azure-pipelines.yml";
+    for (base, head) in [
+        ("steps:\n- script: mvn verify\n", "steps:\n- task: Maven@4\n  inputs: {goals: verify}\n"),
+        ("steps:\n- script: dotnet test\n", "steps:\n- task: DotNetCoreCLI@2\n  inputs: {command: test}\n"),
+    ] {
+        let found = lab.file(azure, base, head);
+        assert!(found.is_empty(), "{base} -> {head}: {found:?}");
+    }
+}
+
+#[test]
+fn every_way_to_run_tests_can_be_weakened() {
+    let lab = Lab::new();
+    for test in [
+        "pytest -x",
+        "python -m unittest",
+        "python3.12 -m pytest",
+        "node --test",
+        "go test -bench=. ./...",
+        "./gradlew :app:test",
+        "mvn -B -T 1C verify",
+        "hatch run test",
+        "turbo run build test",
+        "bin/rails test:all",
+        "sbt clean test",
+    ] {
+        assert_eq!(lab.script(test, &format!("{test} || true")), ["block check-made-optional"], "{test}");
+        assert_eq!(lab.script(test, "echo done"), ["block check-removed"], "{test}");
+    }
+    for (base, head) in [
+        ("./gradlew build", "./gradlew build -x test"),
+        ("./gradlew build", "./gradlew build -x :app:test"),
+        ("mvn verify", "mvn verify -DskipTests"),
+        ("go test ./...", "go test -run '^$' -bench=. ./..."),
+    ] {
+        assert_eq!(lab.script(base, head), ["block check-removed"], "{head}");
+    }
+    // What nobody knows may be the test in another dress.
+    assert_eq!(lab.script("pytest", "frobnicate all"), ["warn check-removed"]);
+    assert_eq!(lab.script("pytest", "./build.sh"), ["warn check-removed"]);
+    let task = |name: &str, rest: &str| format!("steps:\n- script: make\n- task: {name}\n{rest}");
+    let azure = "azure-pipelines.yml";
+    assert_eq!(lab.file(azure, &task("VSTest@3", ""), "steps:\n- script: make\n"), ["block check-removed"]);
+    let dotnet = "  inputs: {command: test}\n";
+    let soft = format!("  continueOnError: true\n{dotnet}");
+    assert_eq!(lab.file(azure, &task("DotNetCoreCLI@2", dotnet), &task("DotNetCoreCLI@2", &soft)), ["block check-made-optional"]);
+    let line = |script: &str| task("CmdLine@2", &format!("  inputs:\n    script: {script}\n"));
+    assert_eq!(lab.file(azure, &line("pytest"), &line("pytest || true")), ["block check-made-optional"]);
+}
