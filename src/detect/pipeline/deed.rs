@@ -245,12 +245,12 @@ fn remote(words: &[&str]) -> Deed {
 /// What a command does.
 pub fn of_command(command: &Command) -> Deed {
     let words = argv(command);
-    if let [shell, flag, script, ..] = words.as_slice()
-        && matches!(*shell, "bash" | "sh" | "zsh")
-        && flag.starts_with('-')
-        && flag.ends_with('c')
+    // The commands of the script that a shell is given are read as commands of their own.
+    if let [shell, flag, ..] = words.as_slice()
+        && matches!(*shell, "bash" | "sh" | "zsh" | "eval")
+        && (flag.starts_with('-') && flag.ends_with('c') || *shell == "eval")
     {
-        return of_text(script);
+        return Deed::Other;
     }
     of_words(&words)
 }
