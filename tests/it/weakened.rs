@@ -131,3 +131,106 @@ fn every_way_to_run_tests_can_be_weakened() {
     let line = |script: &str| task("CmdLine@2", &format!("  inputs:\n    script: {script}\n"));
     assert_eq!(lab.file(azure, &line("pytest"), &line("pytest || true")), ["block check-made-optional"]);
 }
+
+#[test]
+fn a_failure_that_something_else_is_done_about_does_not_count() {
+    let lab = Lab::new();
+    for head in [
+        "pytest || curl -d failed https://hooks.example.com",
+        "pytest || touch failed",
+        "pytest || docker compose logs",
+        "pytest || RC=$?\necho $RC",
+        "if ! pytest; then echo failed; fi",
+        "if pytest; then echo ok; else echo '::warning::tests failed'; fi",
+        "bash -c 'pytest || true'",
+        "run() { pytest; }\nrun || true",
+        "run() { pytest; }",
+        "exit 0\npytest",
+        "if false; then pytest; fi",
+    ] {
+        assert_eq!(lab.script("pytest", head), ["block check-made-optional"], "{head}");
+    }
+    for head in ["pytest || { echo failed; ./notify.sh; }", "echo \"$(pytest)\" > out.txt", "if pytest; then ./upload.sh; fi\nls"] {
+        assert_eq!(lab.script("pytest", head), ["warn check-made-optional"], "{head}");
+    }
+    for head in [
+        "pytest || { cat log; exit 1; }",
+        "rc=0\npytest || rc=$?\n./upload.sh\nexit $rc",
+        "if ! pytest; then echo bad; exit 1; fi",
+        "pytest || pytest --lf",
+        "out=$(pytest)\necho \"$out\"",
+        "bash -c 'pytest'",
+        "run() { pytest; }\nrun",
+    ] {
+        let found = lab.script("pytest", head);
+        assert!(found.is_empty(), "{head}: {found:?}");
+    }
+    assert_eq!(lab.file(CI, "on: push\njobs: {}\n", &ci("pytest || curl https://hooks.example.com")), ["block test-cannot-fail"]);
+    // The script that CI runs.
+    let script = |text: &str| format!("#!/bin/sh\nset -e\n{text}\n");
+    let both = |test: &str| [(CI.to_owned(), ci("./scripts/check.sh")), ("scripts/check.sh".to_owned(), script(test))];
+    let (base, head) = (both("pytest"), both("exit 0\npytest"));
+    let lent = |files: &[(String, String); 2]| files.clone().map(|(path, text)| (&*path.leak(), &*text.leak()));
+    assert_eq!(lab.change(&lent(&base), &lent(&head)), ["block check-made-optional"]);
+}
+
+const DEPLOY: &str = ".github/workflows/deploy.yml";
+
+fn deploy(condition: &str, environment: &str) -> String {
+    let condition = if condition.is_empty() { String::new() } else { format!("    if: ${{{{ {condition} }}}}\n") };
+    format!(
+        "on: {{push: {{branches: [main]}}}}\njobs:\n  build: {{runs-on: x, steps: [{{run: make build}}]}}\n  test: {{runs-on: x, steps: [{{run: \
+         pytest}}]}}\n  deploy:\n    needs: [build, test]\n{condition}    environment: {environment}\n    runs-on: x\n    steps:\n      - run: helm \
+         upgrade app ./chart -n prod\n"
+    )
+}
+
+#[test]
+fn a_deployment_behind_a_red_test_is_found_whatever_its_condition_mentions() {
+    let lab = Lab::new();
+    for condition in [
+        "always()",
+        "always() && needs.build.result == 'success'",
+        "success() || failure()",
+        "always() && needs.test.result != 'cancelled'",
+    ] {
+        let found = lab.file(DEPLOY, &deploy("", "production"), &deploy(condition, "production"));
+        assert_eq!(found, ["block deploy-after-failure"], "{condition}");
+    }
+    for condition in [
+        "always() && !contains(needs.*.result, 'failure')",
+        "!failure() && !cancelled()",
+        "always() && needs.test.result == 'success'",
+        "always() && (needs.test.result == 'success' || needs.test.result == 'skipped')",
+        "success() && github.ref == 'refs/heads/main'",
+    ] {
+        let found = lab.file(DEPLOY, &deploy("", "production"), &deploy(condition, "production"));
+        assert!(found.is_empty(), "{condition}: {found:?}");
+    }
+    let gitlab = |when: &str| {
+        format!(
+            "stages: [test, deploy]\ntest: {{stage: test, script: [pytest]}}\ndeploy: {{stage: deploy, {when}environment: production, script: [helm upgrade a b]}}\n"
+        )
+    };
+    assert_eq!(lab.file(".gitlab-ci.yml", &gitlab(""), &gitlab("when: always, ")), ["block deploy-after-failure"]);
+    let buildkite = |rest: &str| {
+        format!("steps:\n  - {{label: t, command: pytest}}\n  - wait: ~\n{rest}  - {{label: production, command: helm upgrade a b}}\n")
+    };
+    let found = lab.file(".buildkite/pipeline.yml", &buildkite(""), &buildkite("    continue_on_failure: true\n"));
+    assert_eq!(found, ["block deploy-after-failure"]);
+    let circle = |requires: &str| {
+        format!(
+            "version: 2.1\njobs:\n  test: {{steps: [{{run: pytest}}]}}\n  deploy-production: {{steps: [{{run: helm upgrade a b}}]}}\nworkflows:\n  \
+             ci:\n    jobs: [test, {{deploy-production: {{requires: [{requires}]}}}}]\n"
+        )
+    };
+    let found = lab.file(".circleci/config.yml", &circle("test"), &circle("{test: [success, failed]}"));
+    assert_eq!(found, ["block deploy-after-failure"]);
+}
+
+#[test]
+fn another_environment_on_the_job_does_not_move_the_deployment() {
+    let lab = Lab::new();
+    let found = lab.file(DEPLOY, &deploy("", "production"), &deploy("", "staging"));
+    assert_eq!(found, ["block environment-removed"]);
+}

@@ -172,7 +172,8 @@ fn never(doing: &Doing) -> bool {
 /// Runs no less often than without a condition.
 fn is_no_limit(text: &str) -> bool {
     let bare = text.trim().trim_start_matches("${{").trim_end_matches("}}").replace(' ', "");
-    ["always()", "!cancelled()", "success()", "true", "succeeded()", "success()||failure()"].contains(&bare.as_str())
+    let whole = ["always()", "!cancelled()", "success()", "true", "succeeded()", "success()||failure()", "failure()||success()"];
+    whole.contains(&bare.as_str()) || ["succeededOrFailed()", "when:always", "continue_on_failure:true"].contains(&bare.as_str())
 }
 
 pub fn check_skipped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
@@ -368,7 +369,11 @@ pub fn guard_removed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
 pub fn lost_environments(inspection: &Inspection) -> Vec<(Doing<'_>, Doing<'_>)> {
     let Some((base, head)) = sides(inspection) else { return Vec::new() };
     let pairs = deploy_pairs(inspection, &base, &head).into_iter();
-    pairs.filter(|(old, new)| old.job.environment.is_some() && !new.has_environment() && old.reach() != Some(Reach::Elsewhere)).collect()
+    pairs
+        .filter(|(old, new)| {
+            old.job.environment.is_some() && old.is_protected() && !new.is_protected() && old.reach() != Some(Reach::Elsewhere)
+        })
+        .collect()
 }
 
 pub fn environment_removed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {

@@ -94,6 +94,12 @@ impl Reader<'_> {
             let words: Vec<&str> = filters.span.text(self.text).split_whitespace().collect();
             job.condition = Some(Named { text: format!("filters: {}", words.join(" ")), span: filters.span });
         }
+        // `requires: [{test: [success, failed]}]`
+        let lenient = requires.iter().flat_map(Node::entries).find(|(_, value)| texts(Some(value)).iter().any(|status| status == "failed"));
+        if let Some((_, value)) = lenient {
+            let before = job.condition.take().map(|named| format!("{}; ", named.text)).unwrap_or_default();
+            job.condition = Some(Named { text: format!("{before}requires: failed"), span: value.span });
+        }
         let mut with: Vec<(String, Named)> = Vec::new();
         for (key, value) in given.map(Node::entries).unwrap_or_default() {
             if let (Some(key), Some(value)) = (key.as_str(), named(value)) {

@@ -276,6 +276,11 @@ impl Reader<'_> {
             let span = rules.or_else(|| whole.get("when")).map_or(whole.span, |node| node.span);
             job.condition = Some(Named { text: "never".to_owned(), span });
         }
+        if let Some(own) = own.as_deref().filter(|when| rules.is_none() && matches!(*when, "always" | "on_failure")) {
+            let span = whole.get("when").map_or(whole.span, |node| node.span);
+            let before = job.condition.take().map(|named| format!("{}; ", named.text)).unwrap_or_default();
+            job.condition = Some(Named { text: format!("{before}when: {own}"), span });
+        }
         if let (true, None, None) = (job.manual, &job.optional, whole.get("allow_failure")) {
             let soft = rules.is_none_or(|rules| !rules.items().iter().any(|rule| rule.get("allow_failure").is_some()));
             let span = whole.get("when").or(rules).map_or(whole.span, |node| node.span);
