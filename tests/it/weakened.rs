@@ -234,3 +234,55 @@ fn another_environment_on_the_job_does_not_move_the_deployment() {
     let found = lab.file(DEPLOY, &deploy("", "production"), &deploy("", "staging"));
     assert_eq!(found, ["block environment-removed"]);
 }
+
+#[test]
+fn every_system_has_its_own_way_to_switch_a_test_off() {
+    let lab = Lab::new();
+    let circle = |job: &str, workflow: &str| {
+        format!(
+            "version: 2.1\njobs:\n  test:\n    docker: [{{image: a}}]\n    steps:\n{job}workflows:\n  ci:\n{workflow}    jobs: [test]\n"
+        )
+    };
+    let run = "      - run: pytest\n";
+    let config = ".circleci/config.yml";
+    let jenkins =
+        |when: &str, step: &str| format!("pipeline {{ agent any\n stages {{ stage('t') {{ {when}\n steps {{ {step} }} }} }} }}\n");
+    let plain = jenkins("", "sh 'pytest'");
+    let hub = |key: &str| format!("on: [push, pull_request]\njobs:\n  test:\n    runs-on: x\n    steps:\n      - run: pytest\n{key}");
+    let kite = |key: &str| format!("steps:\n  - label: t\n    command: pytest\n{key}");
+    let lab_ci = |key: &str| format!("test:\n  script: [pytest]\n{key}");
+    let azure = |key: &str| format!("steps:\n- script: pytest\n{key}");
+    let (skipped, optional) = ("block check-skipped", "block check-made-optional");
+    let cases = [
+        ("azure-pipelines.yml", azure(""), azure("  enabled: false\n"), skipped),
+        (".buildkite/pipeline.yml", kite(""), kite("    skip: flaky\n"), skipped),
+        (".buildkite/pipeline.yml", kite(""), kite("    soft_fail: [{exit_status: '*'}]\n"), optional),
+        (config, circle(run, ""), circle("      - run: {command: pytest, when: on_fail}\n", ""), skipped),
+        (
+            config,
+            circle(run, ""),
+            circle("      - run:\n          shell: /bin/bash\n          command: |\n            pytest\n            echo done\n", ""),
+            "warn check-made-optional",
+        ),
+        (config, circle(run, ""), circle(run, "    when: false\n"), skipped),
+        (config, circle(run, ""), circle(&format!("      - run: circleci-agent step halt\n{run}"), ""), skipped),
+        (config, circle(run, ""), circle("      - when: {condition: false, steps: [{run: pytest}]}\n", ""), skipped),
+        ("Jenkinsfile", plain.clone(), jenkins("", "sh(script: 'pytest', returnStatus: true)"), optional),
+        ("Jenkinsfile", plain.clone(), jenkins("", "sh '''#!/bin/bash\npytest\necho done\n'''"), "warn check-made-optional"),
+        ("Jenkinsfile", plain.clone(), jenkins("when { expression { false } }", "sh 'pytest'"), skipped),
+        (CI, hub(""), hub("        continue-on-error: ${{ github.event_name == 'pull_request' }}\n"), "warn check-made-optional"),
+        (CI, hub(""), hub("        if: ${{ false && github.event_name == 'push' }}\n"), skipped),
+        (".gitlab-ci.yml", lab_ci(""), lab_ci("  allow_failure: {exit_codes: [1]}\n"), optional),
+    ];
+    for (path, base, head, expected) in cases {
+        assert_eq!(lab.file(path, &base, &head), [expected], "{head}");
+    }
+    for (path, base, head) in [
+        ("Jenkinsfile", plain.clone(), jenkins("", "script { def rc = sh(script: 'pytest', returnStatus: true)\n error('x') }")),
+        (CI, hub(""), hub("        continue-on-error: ${{ matrix.experimental }}\n")),
+        (".gitlab-ci.yml", lab_ci(""), lab_ci("  allow_failure: {exit_codes: [137]}\n")),
+    ] {
+        let found = lab.file(path, &base, &head);
+        assert!(!found.iter().any(|found| found.contains("check-")), "{head}: {found:?}");
+    }
+}

@@ -162,7 +162,21 @@ fn conditions<'a>(doing: &Doing<'a>) -> Vec<&'a crate::read::pipeline::model::Na
 }
 
 fn is_never(text: &str) -> bool {
-    matches!(text.trim().trim_start_matches("${{").trim_end_matches("}}").trim(), "false" | "never" | "'false'" | "0")
+    let bare = text.trim().trim_start_matches("${{").trim_end_matches("}}").replace(|c: char| c.is_whitespace(), "");
+    let whole = [
+        "false",
+        "never",
+        "'false'",
+        "0",
+        "enabled:false",
+        "when:false",
+        "unless:true",
+        "when:on_fail",
+        "when{expression{false}}",
+        "when{expression{returnfalse}}",
+        "circleci-agentstephalt",
+    ];
+    whole.contains(&bare.as_str()) || bare.starts_with("false&&") || bare.starts_with("skip:")
 }
 
 fn never(doing: &Doing) -> bool {

@@ -77,6 +77,12 @@ fn triggers(pipeline: &mut Pipeline, root: &Node) {
     }
 }
 
+/// `enabled: false`, or an expression that may say so.
+fn disabled(node: &Node) -> Option<Named> {
+    let enabled = node.get("enabled").filter(|node| node.as_bool() != Some(true))?;
+    enabled.as_str().map(|text| Named { text: format!("enabled: {text}"), span: enabled.span })
+}
+
 struct Reader<'t> {
     text: &'t str,
     pipeline: Pipeline,
@@ -166,7 +172,7 @@ impl Reader<'_> {
             let Some((kind, body)) = kinds.iter().find_map(|kind| Some((*kind, node.get(kind)?))) else { continue };
             let mut step = Step::at(body.span);
             step.name = node.str_at("displayName").map(str::to_owned);
-            step.condition = node.get("condition").and_then(named);
+            step.condition = disabled(node).or_else(|| node.get("condition").and_then(named));
             step.optional = optional("continueOnError", node.get("continueOnError"));
             step.directory = node.str_at("workingDirectory").map(str::to_owned);
             if kind == "task" {

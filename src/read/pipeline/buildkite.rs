@@ -89,7 +89,11 @@ impl Walk<'_> {
     }
 
     fn add(&mut self, mut job: Job, node: &Node) {
-        job.condition = node.get("if").or_else(|| node.get("branches")).and_then(named);
+        let skip = node.get("skip").filter(|node| node.as_bool() != Some(false)).and_then(named).filter(|skip| !skip.text.is_empty());
+        job.condition = match skip {
+            Some(skip) => Some(Named { text: format!("skip: {}", skip.text), span: skip.span }),
+            None => node.get("if").or_else(|| node.get("branches")).and_then(named),
+        };
         if let (Some(span), true, None) = (self.lenient, node.get("depends_on").is_none(), &job.condition) {
             job.condition = Some(Named { text: "continue_on_failure: true".to_owned(), span });
         }

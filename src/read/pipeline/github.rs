@@ -192,7 +192,7 @@ fn is_shell(shell: Option<&str>) -> bool {
 }
 
 /// `None` for PowerShell and cmd, whose failures are another matter.
-fn options(shell: Option<&str>, windows: bool) -> Option<Options> {
+pub(super) fn options(shell: Option<&str>, windows: bool) -> Option<Options> {
     match shell {
         None if windows => None,
         None => Some(Options { errexit: true, pipefail: false }),

@@ -100,7 +100,7 @@ pub struct Concurrency {
 pub struct Optional {
     pub text: String,
     pub span: Span,
-    /// An expression decides (a matrix's experimental entry).
+    /// Only some entries of a matrix, or some exit codes.
     pub sometimes: bool,
 }
 
