@@ -286,3 +286,78 @@ fn every_system_has_its_own_way_to_switch_a_test_off() {
         assert!(!found.iter().any(|found| found.contains("check-")), "{head}: {found:?}");
     }
 }
+
+#[test]
+fn the_job_that_collects_the_checks_keeps_collecting_them() {
+    let lab = Lab::new();
+    let all = |needs: &str, step: &str| {
+        format!(
+            "on: pull_request\njobs:\n  test: {{runs-on: x, steps: [{{run: pytest}}]}}\n  lint: {{runs-on: x, steps: [{{run: ruff check .}}]}}\n  \
+             ci-success:\n    runs-on: x\n    if: always()\n    needs: [{needs}]\n    steps:\n{step}"
+        )
+    };
+    let jq = "      - run: jq -e 'all(.result==\"success\")' <<< '${{ toJSON(needs) }}'\n";
+    let green = |more: &str| {
+        format!("      - uses: re-actors/alls-green@release/v1\n        with:\n          jobs: ${{{{ toJSON(needs) }}}}\n{more}")
+    };
+    let contains = "      - if: contains(needs.*.result, 'failure')\n        run: exit 1\n";
+    let echo = "      - run: echo ok\n";
+    let (both, file) = ("test, lint", CI);
+    for (base, head) in [
+        (all(both, jq), all("lint", jq)),
+        (all(both, jq), all(both, echo)),
+        (all(both, &green("")), all(both, echo)),
+        (all(both, &green("")), all(both, &green("          allowed-failures: test\n"))),
+        (all(both, contains), all(both, echo)),
+    ] {
+        assert_eq!(lab.file(file, &base, &head), ["block check-removed"], "{head}");
+    }
+    for head in [all("lint, test", contains), all(both, &green(""))] {
+        let found = lab.file(file, &all(both, jq), &head);
+        assert!(found.is_empty(), "{head}: {found:?}");
+    }
+}
+
+#[test]
+fn a_pipeline_that_starts_less_often_is_found() {
+    let lab = Lab::new();
+    let on = |on: &str, condition: &str| format!("on: {on}\njobs:\n  test:\n    runs-on: x\n{condition}    steps: [{{run: pytest}}]\n");
+    for (base, head, expected) in [
+        ("pull_request", "{pull_request: {types: [labeled]}}", "block trigger-narrowed"),
+        ("{pull_request: {}}", "{pull_request: {branches-ignore: ['**']}}", "warn trigger-narrowed"),
+        ("[merge_group, pull_request]", "[merge_group]", "block trigger-narrowed"),
+        ("{pull_request: {paths: ['src/**']}}", "{pull_request: {paths: ['src/**', '!src/app/**']}}", "warn trigger-narrowed"),
+        ("{pull_request: {paths: ['**']}}", "{pull_request: {paths: ['docs/**']}}", "warn trigger-narrowed"),
+        ("[push, pull_request]", "{push: {branches: [main]}, pull_request: }", "note trigger-narrowed"),
+    ] {
+        assert_eq!(lab.file(CI, &on(base, ""), &on(head, "")), [expected], "{head}");
+    }
+    for (base, head) in [
+        ("    if: github.event_name != 'schedule'\n", "    if: github.event_name == 'schedule'\n"),
+        ("    if: always()\n", "    if: github.ref == 'refs/heads/main'\n"),
+    ] {
+        assert_eq!(lab.file(CI, &on("[push, pull_request]", base), &on("[push, pull_request]", head)), ["warn check-skipped"], "{head}");
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_not_said_to_be_gone() {
+    let lab = Lab::new();
+    let broken = lab.file(CI, &ci("pytest"), &(ci("pytest") + "  foo: [\n"));
+    assert!(
+        broken.iter().any(|found| found == "warn check-removed") && !broken.iter().any(|found| found.starts_with("block check")),
+        "{broken:?}"
+    );
+    let called = "on: [push, pull_request]\njobs:\n  ci:\n    uses: acme/workflows/.github/workflows/python.yml@v1\n";
+    let moved = lab.file(CI, &ci("pytest"), called);
+    assert!(moved.iter().any(|found| found == "warn check-removed"), "{moved:?}");
+    let moved = lab.file("azure-pipelines.yml", "steps:\n- script: pytest\n", "extends:\n  template: python.yml@tpl\n");
+    assert!(moved.iter().any(|found| found == "warn check-removed"), "{moved:?}");
+}
+
+#[test]
+fn a_variable_that_begins_like_that_of_ci_asks_nothing() {
+    let lab = Lab::new();
+    let script = "#!/bin/bash\necho \"deploying $CITY\"\nkubectl -n prod apply -f k8s/\n";
+    assert_eq!(lab.change(&[("a", "a")], &[("deploy.sh", script)]), ["warn laptop-deploy"]);
+}

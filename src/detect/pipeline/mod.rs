@@ -6,6 +6,7 @@
 mod commit;
 mod deed;
 mod deploy;
+mod gather;
 mod guard;
 mod local;
 mod pair;

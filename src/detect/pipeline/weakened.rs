@@ -1,6 +1,8 @@
 //! The pipelines of both revisions in, what the change takes away from CI out: removed, optional, skipped, started less often.
 
+use super::changed_unknowns;
 use super::deed::{self, Deed};
+use super::gather;
 use super::guard::{Guard, guard, order};
 use super::pair::{Became, Pair, is_deleted, new_path, pairs};
 use super::side::{Doing, Side};
@@ -70,19 +72,9 @@ pub fn check_removed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
         let path = new_path(&inspection.change, &base.pipeline.path);
         let head = inspection.pipelines.head.all.iter().find(|pipeline| pipeline.path == path);
         let head_job = head.and_then(|pipeline| pipeline.job(&base.job.id.text));
-        let what = match (head, head_job) {
-            (None, _) => format!("with the file {}", base.pipeline.path),
-            (_, None) => format!("with the job `{}`", base.job.id.text),
-            (_, Some(_)) => format!("from the job `{}`", base.job.id.text),
-        };
-        let mut message = format!("The {} `{identity}` is removed {what}: nothing in this repository runs it any more.", noun(&base));
-        if merged {
-            message = format!(
-                "The {} `{identity}` is no longer named in the job `{}`; others there were replaced.",
-                noun(&base),
-                base.job.id.text
-            );
-        }
+        // A file that cannot be read says nothing: `pipeline/unreadable` speaks of it.
+        let unread = inspection.pipelines.head.unread.iter().find(|unread| unread.path == path).map(|unread| unread.reason.as_str());
+        let message = removal(&base, head, head_job, merged, unread);
         let vars = [("command", identity), ("job", base.job.id.text.clone())];
         let span = head_job.map_or(Span::default(), |job| job.id.span);
         let mut found = match head {
@@ -99,6 +91,10 @@ pub fn check_removed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
         if merged {
             found.severity = Severity::Note;
         }
+        let moved = changed_unknowns(inspection).iter().any(|(pipeline, _)| pipeline.path == path);
+        if moved || unread.is_some() {
+            found.severity = found.severity.min(Severity::Warn);
+        }
         if let Some(unknown) = head.zip(head_job).and_then(|(pipeline, job)| unknown_instead(inspection, &base, pipeline, job)) {
             found.severity = found.severity.min(Severity::Warn);
             let text = "what this does is not known; if it runs the same tests, nothing is lost".to_owned();
@@ -111,6 +107,34 @@ pub fn check_removed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
             found.severity = found.severity.min(Severity::Warn);
         }
         label(&mut found, &base, "at base");
+        out.push(found);
+    }
+    no_longer_collected(inspection, rule, out);
+}
+
+/// What is said of a check that is gone, or that may be.
+fn removal(base: &Doing, head: Option<&Pipeline>, head_job: Option<&Job>, merged: bool, unread: Option<&str>) -> String {
+    let (kind, identity, job) = (noun(base), base.identity(), &base.job.id.text);
+    let path = head.map_or(&base.pipeline.path, |head| &head.path);
+    if let Some(reason) = unread {
+        return format!("Whether the {kind} `{identity}` still runs cannot be told, since {path} cannot be read: {reason}.");
+    }
+    if merged {
+        return format!("The {kind} `{identity}` is no longer named in the job `{job}`; others there were replaced.");
+    }
+    let what = match (head, head_job) {
+        (None, _) => format!("with the file {}", base.pipeline.path),
+        (_, None) => format!("with the job `{job}`"),
+        (_, Some(_)) => format!("from the job `{job}`"),
+    };
+    format!("The {kind} `{identity}` is removed {what}: nothing in this repository runs it any more.")
+}
+
+fn no_longer_collected(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    for lost in gather::lost(inspection) {
+        let vars = [("command", lost.job.id.text.clone()), ("job", lost.job.id.text.clone())];
+        let mut found = finding(rule, lost.pipeline, lost.span, lost.job.title(), lost.message, &vars);
+        found.severity = found.severity.min(lost.most);
         out.push(found);
     }
 }
@@ -215,7 +239,14 @@ pub fn check_skipped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
         } else if let Some(condition) = new_limit(&base, &head) {
             (
                 condition.span,
-                format!("The {kind} `{identity}` ran always and now runs only when `{}`.", short(&condition.text)),
+                match conditions(&base).iter().find(|condition| !is_no_limit(&condition.text)) {
+                    Some(before) => format!(
+                        "The {kind} `{identity}` ran when `{}` and now runs only when `{}`.",
+                        short(&before.text),
+                        short(&condition.text)
+                    ),
+                    None => format!("The {kind} `{identity}` ran always and now runs only when `{}`.", short(&condition.text)),
+                },
                 Severity::Warn,
             )
         } else {
@@ -235,10 +266,9 @@ pub fn check_skipped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
 }
 
 fn new_limit<'a>(base: &Doing, head: &Doing<'a>) -> Option<&'a crate::read::pipeline::model::Named> {
-    if !conditions(base).is_empty() {
-        return None;
-    }
-    conditions(head).into_iter().find(|condition| !is_no_limit(&condition.text))
+    let before = conditions(base);
+    let known = |text: &str| before.iter().any(|condition| condition.text.split_whitespace().eq(text.split_whitespace()));
+    conditions(head).into_iter().find(|condition| !is_no_limit(&condition.text) && !known(&condition.text))
 }
 
 fn short(text: &str) -> String {
@@ -287,11 +317,16 @@ pub fn trigger_narrowed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Find
 fn narrowed(old: &Pipeline, new: &Pipeline) -> Vec<(Span, String, Severity)> {
     let mut all = Vec::new();
     let first = new.triggers.first().map_or(Span::default(), |trigger| trigger.name.span);
-    let find =
-        |pipeline: &Pipeline, event: Event| -> Option<Trigger> { pipeline.triggers.iter().find(|trigger| trigger.event == event).cloned() };
+    let find = |pipeline: &Pipeline, event: Event| -> Option<Trigger> {
+        let of_event = || pipeline.triggers.iter().filter(|trigger| trigger.event == event);
+        // The queue tests what the pull request's own run let through.
+        of_event().find(|trigger| trigger.name.text != "merge_group").or_else(|| of_event().next()).cloned()
+    };
     for event in [Event::PullRequest, Event::Push] {
         let Some(before) = find(old, event) else { continue };
-        let Some(after) = find(new, event) else {
+        let same = new.triggers.iter().find(|trigger| trigger.event == event && trigger.name.text == before.name.text).cloned();
+        let other = || find(new, event).filter(|trigger| trigger.name.text != "merge_group" || before.name.text == "merge_group");
+        let Some(after) = same.or_else(other) else {
             // Called from elsewhere is started all the same.
             let most = match event {
                 _ if new.has(Event::Called) => Severity::Note,
@@ -305,6 +340,16 @@ fn narrowed(old: &Pipeline, new: &Pipeline) -> Vec<(Span, String, Severity)> {
         };
         let span = after.name.span;
         let added = |old: &[String], new: &[String]| -> Vec<String> { new.iter().filter(|entry| !old.contains(entry)).cloned().collect() };
+        let starts = |trigger: &Trigger, activity: &str| trigger.types.is_empty() || trigger.types.iter().any(|own| own == activity);
+        let gone: Vec<String> = ["opened", "synchronize"]
+            .into_iter()
+            .filter(|activity| event == Event::PullRequest && starts(&before, activity) && !starts(&after, activity))
+            .map(str::to_owned)
+            .collect();
+        if !gone.is_empty() {
+            let most = if gone.len() == 2 { Severity::Block } else { Severity::Warn };
+            all.push((span, format!("`{}` no longer starts it when one is {}", after.name.text, listed(&gone)), most));
+        }
         let ignored = added(&before.paths_ignored, &after.paths_ignored);
         if !ignored.is_empty() {
             let most = if ignored.iter().all(|path| is_documentation(path)) { Severity::Note } else { Severity::Warn };
@@ -315,16 +360,35 @@ fn narrowed(old: &Pipeline, new: &Pipeline) -> Vec<(Span, String, Severity)> {
         }
         let lost = added(&after.paths, &before.paths);
         if !after.paths.is_empty() && !lost.is_empty() {
-            all.push((span, format!("`{}` no longer starts it for changes to {}", after.name.text, listed(&lost)), Severity::Note));
+            let most = if lost.iter().any(|path| matches!(path.as_str(), "**" | "*" | "**/*")) { Severity::Warn } else { Severity::Note };
+            all.push((span, format!("`{}` no longer starts it for changes to {}", after.name.text, listed(&lost)), most));
+        }
+        let most = if event == Event::Push && unlimited(new, Event::PullRequest) { Severity::Note } else { Severity::Warn };
+        let ignored = added(&before.branches_ignored, &after.branches_ignored);
+        if !ignored.is_empty() {
+            all.push((span, format!("`{}` now ignores the branches {}", after.name.text, listed(&ignored)), most));
+        }
+        let excluded: Vec<String> = added(&before.paths, &after.paths).into_iter().filter(|path| path.starts_with('!')).collect();
+        if !excluded.is_empty() && !before.paths.is_empty() {
+            let most = if excluded.iter().all(|path| is_documentation(path)) { Severity::Note } else { Severity::Warn };
+            all.push((span, format!("`{}` no longer starts it for changes to {}", after.name.text, listed(&excluded)), most));
         }
         let lost = added(&after.branches, &before.branches);
         if before.branches.is_empty() && !after.branches.is_empty() {
-            all.push((span, format!("`{}` now starts it only for {}", after.name.text, listed(&after.branches)), Severity::Warn));
+            all.push((span, format!("`{}` now starts it only for {}", after.name.text, listed(&after.branches)), most));
         } else if !after.branches.is_empty() && !lost.is_empty() {
             all.push((span, format!("`{}` no longer starts it for {}", after.name.text, listed(&lost)), Severity::Note));
         }
     }
     all
+}
+
+/// Started by every event of the kind.
+fn unlimited(pipeline: &Pipeline, event: Event) -> bool {
+    let free = |trigger: &Trigger| {
+        [&trigger.branches, &trigger.branches_ignored, &trigger.paths, &trigger.paths_ignored].iter().all(|list| list.is_empty())
+    };
+    pipeline.triggers.iter().any(|trigger| trigger.event == event && trigger.name.text != "merge_group" && free(trigger))
 }
 
 fn listed(entries: &[String]) -> String {

@@ -57,6 +57,7 @@ fn triggers(pipeline: &mut Pipeline, root: &Node) {
             branches_ignored: list(&["branches", "exclude"]),
             paths: list(&["paths", "include"]),
             paths_ignored: list(&["paths", "exclude"]),
+            types: Vec::new(),
             after: Vec::new(),
         });
     };

@@ -20,6 +20,7 @@ pub fn read(path: &str, source: FileId, text: &str, root: &Node) -> Pipeline {
         branches_ignored: Vec::new(),
         paths: Vec::new(),
         paths_ignored: Vec::new(),
+        types: Vec::new(),
         after: Vec::new(),
     });
     let steps = root.get("steps").unwrap_or(root);

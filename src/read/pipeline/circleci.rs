@@ -48,6 +48,7 @@ fn every_push(span: Span) -> Trigger {
         branches_ignored: Vec::new(),
         paths: Vec::new(),
         paths_ignored: Vec::new(),
+        types: Vec::new(),
         after: Vec::new(),
     }
 }

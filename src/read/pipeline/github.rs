@@ -55,6 +55,7 @@ fn trigger(event: Event, name: Named, node: Option<&Node>) -> Trigger {
         branches_ignored: list("branches-ignore"),
         paths: list("paths"),
         paths_ignored: list("paths-ignore"),
+        types: list("types"),
         after: list("workflows"),
     }
 }

@@ -142,6 +142,7 @@ impl Reader<'_> {
             branches_ignored: Vec::new(),
             paths: Vec::new(),
             paths_ignored: Vec::new(),
+            types: Vec::new(),
             after: Vec::new(),
         };
         let Some(rules) = rules else {

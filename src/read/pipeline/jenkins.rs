@@ -25,6 +25,7 @@ pub fn read(path: &str, source: FileId, text: &str) -> Pipeline {
         branches_ignored: Vec::new(),
         paths: Vec::new(),
         paths_ignored: Vec::new(),
+        types: Vec::new(),
         after: Vec::new(),
     });
     let mut walk = Walk { text, tokens, pipeline };

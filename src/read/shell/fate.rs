@@ -202,7 +202,7 @@ impl Walk<'_> {
             self.options = before;
         }
         for (index, body) in bodies.iter().enumerate() {
-            let own = conditions.get(index).and_then(|list| constant_list(list)).filter(|value| branches && !value);
+            let own = conditions.get(index).and_then(constant_list).filter(|value| branches && !value);
             let taken = conditions.iter().take(index).find(|list| branches && constant_list(list) == Some(true));
             let by = own.and(conditions.get(index)).or(taken).map(span_of_list);
             let own = by.map_or_else(|| fate.clone(), never);
