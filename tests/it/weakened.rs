@@ -356,8 +356,25 @@ fn what_cannot_be_read_is_not_said_to_be_gone() {
 }
 
 #[test]
+fn actions_that_check_are_known() {
+    let lab = Lab::new();
+    let uses = |step: &str| {
+        format!("on: [push, pull_request]\njobs:\n  lint:\n    runs-on: x\n    steps:\n      - uses: actions/checkout@v4\n{step}")
+    };
+    let ruff = uses("      - run: ruff check .\n");
+    for action in ["pre-commit/action@v3", "astral-sh/ruff-action@v3"] {
+        let head = uses(&format!("      - uses: {action}\n"));
+        assert!(lab.file(CI, &ruff, &head).is_empty(), "{action}");
+        assert_eq!(lab.file(CI, &head, &uses("")), ["warn check-removed"], "{action}");
+    }
+}
+
+#[test]
 fn a_variable_that_begins_like_that_of_ci_asks_nothing() {
     let lab = Lab::new();
     let script = "#!/bin/bash\necho \"deploying $CITY\"\nkubectl -n prod apply -f k8s/\n";
     assert_eq!(lab.change(&[("a", "a")], &[("deploy.sh", script)]), ["warn laptop-deploy"]);
+    // Nor does a name without an ending hide it.
+    assert_eq!(lab.change(&[("a", "a")], &[("bin/deploy", script)]), ["warn laptop-deploy"]);
+    assert!(lab.change(&[("a", "a")], &[("bin/deploy", &script.replace("/bin/bash", "/usr/bin/python"))]).is_empty());
 }

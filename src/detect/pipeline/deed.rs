@@ -300,6 +300,20 @@ const DEPLOY_ACTIONS: &[&str] = &[
     "aws-ecs/deploy_service_update",
     "kubernetes/create-or-update-resource",
 ];
+/// Actions that check although their name does not say so.
+const CHECK_ACTIONS: &[&str] = &[
+    "pre-commit/action",
+    "pre-commit-ci/lite-action",
+    "astral-sh/ruff-action",
+    "chartboost/ruff-action",
+    "psf/black",
+    "crate-ci/typos",
+    "oxsecurity/megalinter",
+    "errata-ai/vale-action",
+    "aquasecurity/tfsec-action",
+    "zizmorcore/zizmor-action",
+    "jakebailey/pyright-action",
+];
 /// Inputs that hold a command line, and what stands before it.
 const COMMAND_INPUTS: &[&str] = &["run", "command", "script", "cmd", "inlinescript", "inline-script", "test_command", "args"];
 
@@ -334,6 +348,9 @@ pub fn of_action(action: &Action) -> Deed {
     }
     if names_test(&title) {
         return Deed::Test;
+    }
+    if CHECK_ACTIONS.iter().any(|known| name.starts_with(known)) {
+        return Deed::Check;
     }
     let tools = ["lint", "trivy", "snyk", "semgrep", "sonar", "sonarqube", "sonarcloud", "gitleaks", "codeql", "scan"];
     let names_tool = words(name).iter().any(|word| tools.contains(&word.as_str()));

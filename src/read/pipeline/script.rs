@@ -134,6 +134,14 @@ fn is_script(name: &str) -> bool {
     !name.contains('.')
 }
 
+/// Where programs of a repository lie that have no ending.
+pub(super) fn is_program(path: &str) -> bool {
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let place = directory.rsplit('/').next().unwrap_or("");
+    let here = matches!(place, "" | "bin" | "script" | "scripts" | "tools" | "ops" | "deploy" | "ci" | "hack" | ".ci");
+    here && is_script(name) && !is_vendored(path)
+}
+
 fn paths(pipeline: &Pipeline) -> Vec<String> {
     let steps = pipeline.jobs.iter().flat_map(|job: &Job| &job.steps);
     let mut all: Vec<String> = steps.flat_map(|step: &Step| step_paths(pipeline, step)).collect();
