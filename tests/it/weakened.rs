@@ -378,3 +378,21 @@ fn a_variable_that_begins_like_that_of_ci_asks_nothing() {
     assert_eq!(lab.change(&[("a", "a")], &[("bin/deploy", script)]), ["warn laptop-deploy"]);
     assert!(lab.change(&[("a", "a")], &[("bin/deploy", &script.replace("/bin/bash", "/usr/bin/python"))]).is_empty());
 }
+
+#[test]
+fn an_input_that_leaves_the_tests_out_is_found() {
+    let lab = Lab::new();
+    let callee = "on: {workflow_call: {inputs: {run_tests: {type: boolean, default: true}}}}\njobs:\n  test:\n    if: inputs.run_tests\n    runs-on: \
+                  x\n    steps: [{run: pytest}]\n";
+    let call = |uses: &str, with: &str| format!("on: [push, pull_request]\njobs:\n  ci:\n    uses: {uses}\n{with}");
+    let here = "./.github/workflows/tests.yml";
+    let other = "acme/workflows/.github/workflows/python.yml@v1";
+    for (uses, with, expected) in
+        [(here, "    with: {run_tests: false}\n", "block check-skipped"), (other, "    with: {skip-tests: true}\n", "warn check-skipped")]
+    {
+        let base = [(".github/workflows/tests.yml", callee), (CI, &*call(uses, ""))];
+        assert_eq!(lab.change(&base, &[(CI, &call(uses, with))]), [expected], "{with}");
+    }
+    let base = [(".github/workflows/tests.yml", callee), (CI, &*call(here, ""))];
+    assert!(lab.change(&base, &[(CI, &call(here, "    with: {run_tests: true}\n"))]).is_empty());
+}

@@ -12,6 +12,7 @@ mod local;
 mod pair;
 mod program;
 mod side;
+mod switch;
 mod task;
 mod test;
 mod weakened;

@@ -2,11 +2,11 @@
 
 use super::changed_unknowns;
 use super::deed::{self, Deed};
-use super::gather;
 use super::guard::{Guard, guard, order};
 use super::pair::{Became, Pair, is_deleted, new_path, pairs};
 use super::side::{Doing, Side};
 use super::words::Reach;
+use super::{gather, switch};
 use crate::detect::Inspection;
 use crate::detect::step::at;
 use crate::finding::{Finding, Label, Severity, Subject, SubjectKind};
@@ -261,6 +261,19 @@ pub fn check_skipped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
         let most = if head.deed == Deed::Check || !stops_changes(head.pipeline) { most.min(Severity::Warn) } else { most };
         found.severity = found.severity.min(most);
         label(&mut found, &base, "at base");
+        out.push(found);
+    }
+    switched_off(inspection, rule, out);
+}
+
+fn switched_off(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let Some((_, head)) = sides(inspection) else { return };
+    for off in switch::off(inspection, &head) {
+        let message =
+            format!("The job `{}` now calls with `{}: {}`, which leaves the tests out.", off.job.id.text, off.key, off.value.text);
+        let vars = [("command", off.job.id.text.clone()), ("job", off.job.id.text.clone())];
+        let mut found = finding(rule, off.pipeline, off.value.span, off.job.title(), message, &vars);
+        found.severity = found.severity.min(if stops_changes(off.pipeline) { off.most } else { Severity::Warn });
         out.push(found);
     }
 }
