@@ -348,6 +348,11 @@ fn what_cannot_be_read_is_not_said_to_be_gone() {
         broken.iter().any(|found| found == "warn check-removed") && !broken.iter().any(|found| found.starts_with("block check")),
         "{broken:?}"
     );
+    // Emptied, or no workflow any more: nothing is left that could run.
+    for head in ["\n", "- a\n"] {
+        let found = lab.file(CI, &ci("pytest"), head);
+        assert!(found.iter().any(|found| found == "block check-removed"), "{head:?}: {found:?}");
+    }
     let called = "on: [push, pull_request]\njobs:\n  ci:\n    uses: acme/workflows/.github/workflows/python.yml@v1\n";
     let moved = lab.file(CI, &ci("pytest"), called);
     assert!(moved.iter().any(|found| found == "warn check-removed"), "{moved:?}");

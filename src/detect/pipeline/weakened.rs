@@ -73,7 +73,7 @@ pub fn check_removed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
         let head = inspection.pipelines.head.all.iter().find(|pipeline| pipeline.path == path);
         let head_job = head.and_then(|pipeline| pipeline.job(&base.job.id.text));
         // A file that cannot be read says nothing: `pipeline/unreadable` speaks of it.
-        let unread = inspection.pipelines.head.unread.iter().find(|unread| unread.path == path).map(|unread| unread.reason.as_str());
+        let unread = unread_reason(inspection, path);
         let message = removal(&base, head, head_job, merged, unread);
         let vars = [("command", identity), ("job", base.job.id.text.clone())];
         let span = head_job.map_or(Span::default(), |job| job.id.span);
@@ -91,7 +91,7 @@ pub fn check_removed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
         if merged {
             found.severity = Severity::Note;
         }
-        let moved = changed_unknowns(inspection).iter().any(|(pipeline, _)| pipeline.path == path);
+        let moved = changed_unknowns(inspection).iter().any(|(pipeline, unknown)| pipeline.path == path && !unknown.span.is_empty());
         if moved || unread.is_some() {
             found.severity = found.severity.min(Severity::Warn);
         }
@@ -110,6 +110,13 @@ pub fn check_removed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
         out.push(found);
     }
     no_longer_collected(inspection, rule, out);
+}
+
+/// Why the file at head cannot be read; one that is emptied can, and runs nothing.
+fn unread_reason<'a>(inspection: &'a Inspection, path: &str) -> Option<&'a str> {
+    let unread = inspection.pipelines.head.unread.iter().find(|unread| unread.path == path)?;
+    let emptied = unread.place.is_some_and(|place| inspection.sources.get(place.file).text.trim().is_empty());
+    (!emptied).then_some(unread.reason.as_str())
 }
 
 /// What is said of a check that is gone, or that may be.
