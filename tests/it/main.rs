@@ -31,3 +31,4 @@ mod suppress;
 mod team;
 mod usage;
 mod way;
+mod weakened;

@@ -1,8 +1,10 @@
 //! What a command or an action does: words of a command line in, test, check, deployment or nothing of the kind out.
 
+use super::program::{CHECKS, DEPLOYS, DRY, LISTS, Pattern, TESTS, value_options};
+use super::task;
 use super::words::{names_check, names_deploy, names_test, words};
 use crate::read::pipeline::model::Action;
-use crate::read::shell::{self, Command, Options, argv};
+use crate::read::shell::{self, Command, Options, argv, behind_task_runner};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Deed {
@@ -17,167 +19,14 @@ pub enum Deed {
     Other,
 }
 
-/// Program, then words of which each is one of the alternatives between bars; an empty list takes the program alone.
-type Pattern = (&'static str, &'static [&'static str]);
-
-const TESTS: &[Pattern] = &[
-    ("go", &["test"]),
-    ("gotestsum", &[]),
-    ("ginkgo", &[]),
-    ("cargo", &["test|nextest|llvm-cov|tarpaulin"]),
-    ("npm|pnpm|yarn|bun", &["test|t"]),
-    ("deno", &["test"]),
-    ("pytest|py.test|parallel_rspec", &[]),
-    ("coverage", &["run"]),
-    ("tox|nox", &[]),
-    ("rspec", &[]),
-    ("rails|bin/rails", &["test|spec"]),
-    ("rake|bin/rake", &["test|spec|default|ci"]),
-    ("jest|vitest|mocha|ava|tap|karma|c8|nyc|wdio", &[]),
-    ("cypress", &["run"]),
-    ("playwright", &["test"]),
-    ("ng|nx|turbo", &["test|e2e"]),
-    ("nx|turbo|lerna", &["run|affected|run-many", "test"]),
-    ("mvn|mvnw|./mvnw", &["test|verify|install|package|integration-test"]),
-    ("mvn|mvnw|./mvnw", &["clean", "test|verify|install|package|integration-test"]),
-    ("gradle|gradlew|./gradlew", &["test|check|build"]),
-    ("gradle|gradlew|./gradlew", &["clean", "test|check|build"]),
-    ("dotnet", &["test"]),
-    ("phpunit|pest|codecept|behat", &[]),
-    ("php", &["artisan", "test"]),
-    ("composer", &["test"]),
-    ("mix|sbt|lein|swift|flutter|dart|stack|cabal|bazel|bazelisk|xcodebuild|rebar3|terraform|tofu|conftest|molecule|just|task", &["test"]),
-    ("make|gmake", &["test|tests|check|verify|ci"]),
-    ("ctest|prove|bats|busted|robot|behave|cucumber|newman", &[]),
-    ("k6", &["run"]),
-    ("helm", &["unittest"]),
-    ("ct", &["install"]),
-    ("python|python3", &["manage.py", "test"]),
-    ("holdshort", &["check"]),
-];
-
-const CHECKS: &[Pattern] = &[
-    ("golangci-lint|staticcheck|gosec|govulncheck", &[]),
-    ("go", &["vet"]),
-    ("eslint|tslint|stylelint|tsc|vue-tsc|xo|biome|oxlint|knip", &[]),
-    ("rubocop|standardrb|brakeman|bundler-audit|erblint|reek", &[]),
-    ("bundle", &["audit"]),
-    ("flake8|pylint|ruff|mypy|pyright|bandit|safety|pip-audit|isort|black|pyre", &[]),
-    ("cargo", &["clippy|fmt|deny|audit|check|machete"]),
-    (
-        "shellcheck|hadolint|actionlint|zizmor|yamllint|tflint|tfsec|checkov|trivy|grype|snyk|semgrep|gitleaks|trufflehog|sqlfluff|squawk|spectral",
-        &[],
-    ),
-    ("markdownlint|kubeconform|kubeval|kube-linter|kube-score|ktlint|detekt|phpstan|psalm|swiftlint|codespell|typos|commitlint", &[]),
-    ("npm|yarn|pnpm", &["audit"]),
-    ("buf", &["lint|breaking"]),
-    ("pre-commit", &["run"]),
-    ("terraform|tofu", &["validate|fmt"]),
-    ("mix", &["credo|dialyzer|format"]),
-    ("deno", &["lint|fmt|check"]),
-    ("helm", &["lint"]),
-    ("ct", &["lint"]),
-];
-
-const DEPLOYS: &[Pattern] = &[
-    ("kubectl|oc", &["apply|replace|patch"]),
-    ("kubectl|oc", &["set", "image|env"]),
-    ("kubectl|oc", &["rollout", "restart|latest"]),
-    ("kubectl", &["argo", "rollouts", "promote|set"]),
-    ("kubectl-argo-rollouts", &["promote|set"]),
-    ("helm", &["upgrade|install"]),
-    ("helmfile", &["apply|sync"]),
-    ("terraform|tofu|terragrunt", &["apply"]),
-    ("terragrunt", &["run-all", "apply"]),
-    ("pulumi", &["up"]),
-    (
-        "cdk|sam|serverless|sls|fly|flyctl|kamal|firebase|netlify|zappa|chalice|kapp|eb|copilot|mina|shipit|okteto|garden|vercel",
-        &["deploy"],
-    ),
-    ("vercel", &[]),
-    ("wrangler", &["deploy|publish"]),
-    ("wrangler", &["pages", "deploy|publish"]),
-    ("gcloud", &["run|app|functions", "deploy"]),
-    ("gcloud", &["beta|alpha", "run|app|functions", "deploy"]),
-    ("gcloud", &["run", "services", "update|update-traffic|replace"]),
-    ("gcloud", &["beta|alpha", "run", "services", "update|update-traffic|replace"]),
-    ("gcloud", &["app", "services", "set-traffic"]),
-    ("gcloud", &["deploy", "releases", "create|promote"]),
-    ("aws", &["ecs", "update-service"]),
-    ("aws", &["deploy", "create-deployment"]),
-    ("aws", &["lambda", "update-function-code|update-alias"]),
-    ("aws", &["cloudformation", "deploy|update-stack"]),
-    ("aws", &["elasticbeanstalk", "update-environment"]),
-    ("az", &["webapp|functionapp", "deploy|deployment|up"]),
-    ("az", &["containerapp", "up|update"]),
-    ("az", &["deployment", "group|sub", "create"]),
-    ("cf", &["push|deploy|v3-push|v3-zdt-push|zero-downtime-push"]),
-    ("railway", &["up"]),
-    ("nomad", &["job", "run"]),
-    ("nomad", &["run"]),
-    ("docker", &["stack", "deploy"]),
-    ("ansible-playbook", &[]),
-    ("argocd", &["app", "sync|set"]),
-    ("git", &["push", "heroku|dokku"]),
-    ("heroku", &["container:release"]),
-    ("skaffold", &["run|deploy"]),
-    ("werf", &["converge"]),
-    ("ecs-deploy|nais-deploy", &[]),
-];
-
-/// Options that take the next word, so that it is not taken for a verb.
-const VALUE_OPTIONS: &[&str] = &[
-    "-n",
-    "--namespace",
-    "--context",
-    "--kubeconfig",
-    "--kube-context",
-    "--cluster",
-    "-C",
-    "--cwd",
-    "--prefix",
-    "--stack",
-    "--profile",
-    "--region",
-    "--project",
-    "-e",
-    "--environment",
-    "--env",
-    "-a",
-    "--app",
-    "--stage",
-    "--dir",
-    "-w",
-    "--workspace",
-    "--filter",
-    "-F",
-    "--manifest-path",
-    "--directory",
-    "-p",
-];
-
-/// Words that make a command show what it would do.
-const DRY: &[&str] = &[
-    "--dry-run",
-    "--check",
-    "--syntax-check",
-    "--noop",
-    "--no-execute-changeset",
-    "--validate-only",
-    "--help",
-    "--version",
-    "-h",
-    "--list-tests",
-    "--collect-only",
-];
-
 /// Words that are no options and no values of options.
-pub(super) fn verbs<'w>(words: &[&'w str]) -> Vec<&'w str> {
+pub(super) fn verbs<'w>(program: &str, words: &[&'w str]) -> Vec<&'w str> {
+    let takes = value_options(program);
     let mut found = Vec::new();
     let mut at = 0;
     while at < words.len() {
         let word = words[at];
-        if VALUE_OPTIONS.contains(&word) {
+        if takes.contains(&word) {
             at += 2;
             continue;
         }
@@ -195,26 +44,38 @@ fn matches(pattern: &Pattern, program: &str, verbs: &[&str]) -> bool {
     one_of(programs, program) && verbs.len() >= rest.len() && rest.iter().zip(verbs).all(|(pattern, verb)| one_of(pattern, verb))
 }
 
+/// The name a program is known by: `python` of `/usr/bin/python3.12`, `gradlew` of `./gradlew`.
+fn program_of(path: &str) -> &str {
+    let program = path.rsplit('/').next().unwrap_or(path);
+    let program = program.strip_suffix(".exe").or_else(|| program.strip_suffix(".bat")).unwrap_or(program);
+    match program.strip_prefix("python") {
+        Some(version) if version.bytes().all(|b| b.is_ascii_digit() || b == b'.') => "python",
+        _ => program,
+    }
+}
+
 /// What a command line does. What it runs of this repository is another question.
 pub fn of_words(all: &[&str]) -> Deed {
     let Some((path, rest)) = all.split_first() else { return Deed::Other };
-    let program = path.rsplit('/').next().unwrap_or(path);
-    let verbs = verbs(rest);
+    let program = program_of(path);
+    if let Some(inner) = module(program, rest) {
+        return of_words(inner);
+    }
+    if let Some(inner) = behind_task_runner(all) {
+        let named = inner.first().map_or(Deed::Other, |task| of_name(task, false));
+        return weightiest([of_words(inner), named]);
+    }
+    if let ("yarn" | "npm", ["workspace", _, inner @ ..]) = (program, rest) {
+        return of_words(&[&[*path], inner].concat());
+    }
+    let verbs = verbs(program, rest);
     let dry = rest.iter().any(|word| DRY.contains(word) || word.starts_with("--dry-run="));
     let has = |patterns: &[Pattern]| patterns.iter().any(|pattern| matches(pattern, program, &verbs));
-    if matches!(program, "python" | "python3") && !verbs.is_empty() && rest.first() == Some(&"-m") {
-        return of_words(&rest[1..]);
-    }
-    let skips = rest.iter().any(|word| {
-        word.starts_with("-DskipTests")
-            || word.starts_with("-Dmaven.test.skip")
-            || word.starts_with("-bench")
-            || matches!(*word, "-x" | "--no-run")
-    });
-    if has(TESTS) && !dry && !skips {
+    let listed = of_list(program, rest, &verbs);
+    if (has(TESTS) || listed == Deed::Test || runs_own_tests(program, rest)) && !dry && !skips(program, rest) {
         return Deed::Test;
     }
-    if has(CHECKS) {
+    if has(CHECKS) || listed == Deed::Check {
         return Deed::Check;
     }
     if has(DEPLOYS) {
@@ -229,29 +90,120 @@ pub fn of_words(all: &[&str]) -> Deed {
     by_name(path, &verbs, dry)
 }
 
+/// A program that nothing is known of, and that is no script of this repository either: it may well test.
+pub fn is_unknown(command: &Command) -> bool {
+    let words = argv(command);
+    let Some(first) = words.first() else { return false };
+    of_command(command) == Deed::Other && !first.contains(['$', '<', '>']) && !super::program::is_known(program_of(first))
+}
+
+/// The words of the module that `python -m` runs.
+fn module<'a, 'w>(program: &str, rest: &'a [&'w str]) -> Option<&'a [&'w str]> {
+    let at = rest.iter().take(6).position(|word| *word == "-m").filter(|_| matches!(program, "python" | "py"))?;
+    let options = rest[..at].iter().all(|word| word.starts_with('-') || matches!(*word, "dev" | "error" | "ignore" | "default"));
+    rest.get(at + 1..).filter(|inner| options && !inner.is_empty())
+}
+
+/// Programs that take any number of targets: each of them counts.
+fn of_list(program: &str, rest: &[&str], verbs: &[&str]) -> Deed {
+    let Some((_, tests, checks)) = LISTS.iter().find(|(programs, ..)| programs.split('|').any(|known| known == program)) else {
+        return Deed::Other;
+    };
+    let given = rest.iter().filter_map(|word| word.strip_prefix("--target=").or_else(|| word.strip_prefix("--targets=")));
+    let targets = verbs.iter().copied().chain(given).flat_map(|word| word.split([',', ';', ' ']));
+    let deeds = targets.filter(|target| !target.is_empty() && !target.contains('=')).map(|target| {
+        let own = target.rsplit(':').next().unwrap_or(target);
+        let known = |list: &str| list.split('|').any(|known| known == target || known == own);
+        // `compileTestKotlin` and `assembleAndroidTest` only build.
+        let builds =
+            words(own).first().is_some_and(|word| matches!(word.as_str(), "compile" | "assemble" | "process" | "bundle" | "package"));
+        if known(tests) || names_test(target) && !builds {
+            Deed::Test
+        } else if known(checks) || names_check(own) && !builds {
+            Deed::Check
+        } else {
+            Deed::Other
+        }
+    });
+    weightiest(deeds)
+}
+
+/// Programs whose tests are started by an option or by a target that is spelled like one.
+fn runs_own_tests(program: &str, rest: &[&str]) -> bool {
+    let behind = |flag: &str| rest.iter().position(|word| *word == flag).and_then(|at| rest.get(at + 1));
+    match program {
+        "node" => rest.contains(&"--test"),
+        "earthly" => rest.iter().any(|word| word.rsplit_once('+').is_some_and(|(_, target)| names_test(target))),
+        "dagger" => rest.first() == Some(&"call") && rest.iter().any(|word| names_test(word)),
+        "cmake" => behind("--target").or_else(|| behind("-t")).is_some_and(|target| names_test(target) || *target == "check"),
+        "julia" => rest.iter().any(|word| word.contains("Pkg.test")),
+        "Rscript" => rest.iter().any(|word| word.contains("test(") || word.contains("test_") || word.contains("rcmdcheck")),
+        _ => false,
+    }
+}
+
+/// Options that leave the tests out. What means that to one program is something else to the next: `pytest -x`.
+fn skips(program: &str, rest: &[&str]) -> bool {
+    let has = |flag: &str| rest.contains(&flag);
+    let value = |flag: &str| {
+        let joined = rest.iter().find_map(|word| word.strip_prefix(flag)?.strip_prefix('='));
+        joined.or_else(|| rest.iter().position(|word| *word == flag).and_then(|at| rest.get(at + 1).copied()))
+    };
+    match program {
+        "gradle" | "gradlew" => rest.windows(2).any(|pair| {
+            let task = pair[1].rsplit(':').next().unwrap_or(pair[1]);
+            matches!(pair[0], "-x" | "--exclude-task") && (task == "check" || names_test(task))
+        }),
+        "go" => {
+            let none = |pattern: &str| matches!(pattern.trim_matches(['\'', '"']), "^$" | "NONE" | "XXX" | "^NONE$" | "^XXX$" | "-" | "$^");
+            let only_benchmarks = rest.iter().any(|word| word.starts_with("-bench")) && value("-run").is_some_and(none);
+            only_benchmarks || has("-c") || has("-list")
+        }
+        _ => {
+            let off = |word: &&&str| {
+                let skip = word.starts_with("-DskipTests") || word.starts_with("-Dmaven.test.skip");
+                (skip && !word.ends_with("=false") && !word.starts_with("-Dmaven.test.skip.exec")) || **word == "--no-run"
+            };
+            rest.iter().any(|word| off(&word))
+        }
+    }
+}
+
 /// Targets and scripts say by their name what they do.
 fn by_name(path: &str, verbs: &[&str], dry: bool) -> Deed {
     let path = &without_expansions(path);
     let program = path.rsplit('/').next().unwrap_or(path);
-    let name = match program {
-        "make" | "gmake" | "just" | "task" | "rake" | "mage" | "inv" | "invoke" | "fab" | "composer" => verbs.first().copied(),
-        "npm" | "pnpm" | "yarn" | "bun" => match verbs {
-            ["run" | "run-script", script, ..] => Some(*script),
-            [script, ..] if program != "npm" && !matches!(*script, "install" | "add" | "build" | "publish" | "deploy") => Some(*script),
-            _ => None,
+    let targets: Vec<&str> = match program_of(program) {
+        "make" | "gmake" | "just" | "task" | "rake" | "mage" | "inv" | "invoke" | "fab" | "poe" | "nox" | "gulp" | "grunt" => {
+            verbs.iter().copied().filter(|word| !word.contains('=')).collect()
+        }
+        "rails" => verbs.first().copied().into_iter().collect(),
+        "npm" | "pnpm" | "yarn" | "bun" | "composer" | "mise" | "deno" => match verbs {
+            ["run" | "run-script" | "task", script, ..] => vec![*script],
+            [script, ..]
+                if !matches!(program, "npm" | "mise" | "deno")
+                    && !matches!(*script, "install" | "add" | "build" | "publish" | "deploy" | "require") =>
+            {
+                vec![*script]
+            }
+            _ => Vec::new(),
         },
-        "bash" | "sh" | "source" | "." | "python" | "python3" | "ruby" | "node" => verbs.first().copied(),
-        _ if path.contains('/') => Some(program),
-        _ => None,
+        "bash" | "sh" | "source" | "." | "python" | "ruby" | "node" | "pwsh" => verbs.first().copied().into_iter().collect(),
+        _ if path.contains('/') => vec![path],
+        _ => Vec::new(),
     };
-    let name = name.map(without_expansions).unwrap_or_default();
-    // Of a path the directories speak of tests too: `tests/run.sh`.
-    let whole = if path.contains('/') { path } else { &name };
-    let name = name.rsplit('/').next().unwrap_or(&name);
+    weightiest(targets.into_iter().map(|target| of_name(target, dry)))
+}
+
+/// What a target, or a script by its path, is called for.
+fn of_name(target: &str, dry: bool) -> Deed {
+    let target = without_expansions(target);
+    let name = target.rsplit('/').next().unwrap_or(&target);
     if names_deploy(name) && !dry {
         return Deed::Deploy { assumed: true };
     }
-    if names_test(name) || names_test(&without_expansions(whole)) || matches!(name, "ci" | "ci.sh") {
+    // Of a path the directories speak of tests too: `tests/run.sh`.
+    if names_test(name) || names_test(&target) || matches!(name, "ci" | "ci.sh") {
         return Deed::Test;
     }
     if names_check(name) { Deed::Check } else { Deed::Other }
@@ -293,12 +245,12 @@ fn remote(words: &[&str]) -> Deed {
 /// What a command does.
 pub fn of_command(command: &Command) -> Deed {
     let words = argv(command);
-    if let [shell, flag, script, ..] = words.as_slice()
-        && matches!(*shell, "bash" | "sh" | "zsh")
-        && flag.starts_with('-')
-        && flag.ends_with('c')
+    // The commands of the script that a shell is given are read as commands of their own.
+    if let [shell, flag, ..] = words.as_slice()
+        && matches!(*shell, "bash" | "sh" | "zsh" | "eval")
+        && (flag.starts_with('-') && flag.ends_with('c') || *shell == "eval")
     {
-        return of_text(script);
+        return Deed::Other;
     }
     of_words(&words)
 }
@@ -306,8 +258,7 @@ pub fn of_command(command: &Command) -> Deed {
 /// The weightiest thing that a script does: a deployment before a test before a check.
 pub fn of_text(script: &str) -> Deed {
     let commands = shell::read(script, Options { errexit: true, pipefail: true }).commands;
-    let deeds: Vec<Deed> = commands.iter().map(|command| of_words(&argv(command))).collect();
-    weightiest(deeds)
+    weightiest(commands.iter().map(of_command))
 }
 
 pub fn weightiest(deeds: impl IntoIterator<Item = Deed>) -> Deed {
@@ -349,6 +300,20 @@ const DEPLOY_ACTIONS: &[&str] = &[
     "aws-ecs/deploy_service_update",
     "kubernetes/create-or-update-resource",
 ];
+/// Actions that check although their name does not say so.
+const CHECK_ACTIONS: &[&str] = &[
+    "pre-commit/action",
+    "pre-commit-ci/lite-action",
+    "astral-sh/ruff-action",
+    "chartboost/ruff-action",
+    "psf/black",
+    "crate-ci/typos",
+    "oxsecurity/megalinter",
+    "errata-ai/vale-action",
+    "aquasecurity/tfsec-action",
+    "zizmorcore/zizmor-action",
+    "jakebailey/pyright-action",
+];
 /// Inputs that hold a command line, and what stands before it.
 const COMMAND_INPUTS: &[&str] = &["run", "command", "script", "cmd", "inlinescript", "inline-script", "test_command", "args"];
 
@@ -371,6 +336,9 @@ pub fn of_action(action: &Action) -> Deed {
         let up = action.input("command").is_some_and(|input| input.text == "up");
         return if up { Deed::Deploy { assumed: false } } else { Deed::Other };
     }
+    if let Some(line) = task::command_line(name, action) {
+        return of_text(&line);
+    }
     if let Some(deed) = of_inputs(action, name) {
         return deed;
     }
@@ -380,6 +348,9 @@ pub fn of_action(action: &Action) -> Deed {
     }
     if names_test(&title) {
         return Deed::Test;
+    }
+    if CHECK_ACTIONS.iter().any(|known| name.starts_with(known)) {
+        return Deed::Check;
     }
     let tools = ["lint", "trivy", "snyk", "semgrep", "sonar", "sonarqube", "sonarcloud", "gitleaks", "codeql", "scan"];
     let names_tool = words(name).iter().any(|word| tools.contains(&word.as_str()));

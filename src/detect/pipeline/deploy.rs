@@ -2,11 +2,11 @@
 
 use super::Weakness;
 use super::deed::{Deed, verbs};
-use super::guard::{Guard, order};
+use super::guard::{Guard, ancestors, order};
 use super::side::{Doing, Side};
 use super::words::{Reach, names_rollback};
 use crate::finding::{Confidence, Severity};
-use crate::read::pipeline::model::Event;
+use crate::read::pipeline::model::{Event, Job};
 use crate::read::shell::argv;
 
 /// One deployment a job: the first, in written order.
@@ -89,23 +89,64 @@ pub fn untested<'a>(side: &Side<'a>) -> Vec<Weakness<'a>> {
     all
 }
 
+/// The part of a condition that lets the job run after a failure.
+fn ignores_failure(condition: &str) -> Option<&'static str> {
+    let text = condition.replace(' ', "");
+    let calls = [
+        ("always()", "always()"),
+        ("!cancelled()", "!cancelled()"),
+        ("succeededOrFailed()", "succeededOrFailed()"),
+        ("when:always", "when: always"),
+        ("when:on_failure", "when: on_failure"),
+        ("continue_on_failure:true", "continue_on_failure: true"),
+        ("requires:failed", "requires: failed"),
+    ];
+    let said = calls.into_iter().find(|(call, _)| text.contains(call)).map(|(_, shown)| shown);
+    said.or_else(|| text.replace("!failure()", "").contains("failure()").then_some("failure()"))
+}
+
+/// Whether the condition asks for the success of every test that the deployment is behind. A needed job that must have succeeded
+/// speaks for those that it needs itself: they would have had it skipped.
+fn holds(side: &Side, doing: &Doing, condition: &str) -> bool {
+    let text = condition.replace([' ', '(', ')', '"'], "").replace("['", ".").replace("']", "");
+    let all = ["!failure", "needs.*.result", "toJSONneeds", "outcome=='success'", "outcome!='failure'", "conclusion=='success'"];
+    let azure = text.contains("dependencies.") && text.contains("Succeeded");
+    if azure || all.iter().any(|part| text.contains(part)) || text.contains("success") && !text.contains(".result") && !text.contains("||")
+    {
+        return true;
+    }
+    let pipeline = doing.pipeline;
+    let is_test = |job: &Job| side.of(job).any(|doing| doing.deed == Deed::Test);
+    let asked = |job: &Job| {
+        let result = format!("needs.{}.result", job.id.text);
+        [format!("{result}=='success'"), format!("{result}!='failure'"), format!("'success'=={result}")]
+            .iter()
+            .any(|part| text.contains(part))
+    };
+    let (needed, _) = ancestors(pipeline, doing.job);
+    let held: Vec<&Job> = needed.iter().copied().filter(|job| asked(job)).collect();
+    let behind = |test: &Job| {
+        held.iter().any(|job| std::ptr::eq(*job, test) || ancestors(pipeline, job).0.iter().any(|needed| std::ptr::eq(*needed, test)))
+    };
+    let mut tests = needed.iter().filter(|job| is_test(job)).peekable();
+    match tests.peek() {
+        Some(_) => tests.all(|test| behind(test)),
+        None => !held.is_empty(),
+    }
+}
+
 /// A deployment that runs although what it needs failed.
 pub fn after_failure<'a>(side: &Side<'a>) -> Vec<Weakness<'a>> {
     let mut all = Vec::new();
     for doing in jobs(side).into_iter().filter(|doing| !is_rollback(doing)) {
         let step = doing.step.and_then(|step| step.condition.as_ref());
         for condition in [step, doing.job.condition.as_ref().filter(|_| !doing.job.needs.is_empty())].into_iter().flatten() {
-            let text = condition.text.replace(' ', "");
-            let runs = ["always()", "failure()", "!cancelled()", "succeededOrFailed()"].iter().find(|call| text.contains(*call));
-            let looks = text.contains("!failure()")
-                || text.contains(".result")
-                || text.contains("success()")
-                || text.contains("outcome")
-                || text.contains("conclusion")
-                || text.contains("dependencies.");
-            let Some(call) = runs.filter(|_| !looks) else { continue };
+            let Some(call) = ignores_failure(&condition.text) else { continue };
+            if holds(side, doing, &condition.text) {
+                continue;
+            }
             let message = format!(
-                "`{}` deploys even when what it needs has failed: its condition is `{call}` and looks at no result.",
+                "`{}` deploys even when what it needs has failed: its condition is `{call}` and holds no test to its success.",
                 doing.job.id.text
             );
             let Some(most) = weigh(doing, Severity::Block, Severity::Warn) else { continue };
@@ -144,7 +185,7 @@ pub fn cancelled<'a>(side: &Side<'a>) -> Vec<Weakness<'a>> {
 /// A production deployment whose job names no environment.
 pub fn no_environment<'a>(side: &Side<'a>) -> Vec<Weakness<'a>> {
     let mut all = Vec::new();
-    for doing in jobs(side).into_iter().filter(|doing| !doing.has_environment() && doing.job.calls.is_none()) {
+    for doing in jobs(side).into_iter().filter(|doing| !doing.is_protected() && doing.job.calls.is_none()) {
         if doing.reach() != Some(Reach::Production) {
             continue;
         }
@@ -188,7 +229,7 @@ fn told<'w>(words: &[&'w str]) -> Vec<&'w str> {
     let Some((program, rest)) = words.split_first() else { return Vec::new() };
     let program = program.rsplit('/').next().unwrap_or(program);
     let before: &[&str] = if program == "kubectl-argo-rollouts" { &["kubectl", "argo", "rollouts"] } else { &[program] };
-    let rest = verbs(rest);
+    let rest = verbs(program, rest);
     let skipped = usize::from(program == "gcloud" && matches!(rest.first(), Some(&"beta" | &"alpha")));
     before.iter().copied().chain(rest.into_iter().skip(skipped)).collect()
 }

@@ -45,7 +45,12 @@ fn asks(job: &Job) -> bool {
     let commands = job.steps.iter().flat_map(|step| &step.commands);
     commands
         .flat_map(|command| &command.words)
-        .any(|word| ASKS.iter().any(|ask| word.text.contains(ask)) || matches!(word.text.as_str(), "read" | "select"))
+        .any(|word| ASKS.iter().any(|ask| names(&word.text, ask)) || matches!(word.text.as_str(), "read" | "select"))
+}
+
+/// Whether a word has the name in it and does not go on to another one: `$CITY` is not `$CI`.
+fn names(word: &str, name: &str) -> bool {
+    word.match_indices(name).any(|(at, _)| !word[at + name.len()..].starts_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
 fn is_rehearsal(path: &str) -> bool {

@@ -6,10 +6,14 @@
 mod commit;
 mod deed;
 mod deploy;
+mod gather;
 mod guard;
 mod local;
 mod pair;
+mod program;
 mod side;
+mod switch;
+mod task;
 mod test;
 mod weakened;
 mod words;

@@ -68,6 +68,9 @@ impl<'a> Side<'a> {
             if let Some(action) = &step.action {
                 let known = deed::of_action(action);
                 let deed = if action.uses.text.starts_with("./") { self.local_action(action, known) } else { known };
+                // A task that holds a script does what the commands do, which come next.
+                let inside = step.commands.iter().map(|command| self.of_command(pipeline, step, command, 0));
+                let deed = if deed != Deed::Other && deed == deed::weightiest(inside) { Deed::Other } else { deed };
                 out.push(doing(Some(step), None, deed, action.uses.span));
             }
             for command in &step.commands {
@@ -248,6 +251,9 @@ impl<'a> Doing<'a> {
                 Swallow::Pipe => ("the pipe passes when its last command does, and `pipefail` is not set", false),
                 Swallow::NoErrexit => ("the shell goes on after a failure, and only the last command counts", false),
                 Swallow::AndList => ("`set -e` does not look at a command before `&&`, and more commands follow", false),
+                Swallow::Rescue => ("what runs in its place is not known to fail the script", false),
+                Swallow::Substitution => ("the status of the command around `$(…)` counts, not its own", false),
+                Swallow::NeverRuns => ("it does not run any more, since the script never comes to it", true),
                 Swallow::Background => ("it runs in the background and nothing waits for it", false),
             };
             return Some(Soft { text: text.to_owned(), span: *by, meant });
@@ -258,12 +264,17 @@ impl<'a> Doing<'a> {
         if self.job.manual {
             return None;
         }
-        Some(Soft { text: format!("`{}` lets the run pass all the same", optional.text), span: optional.span, meant: true })
+        // What an expression decides is not always so.
+        let meant = !optional.text.contains("${{") && !optional.text.contains("<<");
+        Some(Soft { text: format!("`{}` lets the run pass all the same", optional.text), span: optional.span, meant })
     }
 
     /// Where a deployment goes, by the environment, the command, the step and the job.
     pub fn reach(&self) -> Option<Reach> {
         let job = self.job;
+        if self.is_deploy() && self.command.is_some_and(|command| aims_at_production(&argv(command))) {
+            return Some(Reach::Production);
+        }
         if !job.environments.is_empty() {
             let reaches: Vec<Option<Reach>> = job.environments.iter().map(|name| words::reach([name.as_str()])).collect();
             if reaches.contains(&Some(Reach::Production)) {
@@ -311,10 +322,26 @@ impl<'a> Doing<'a> {
         found
     }
 
+    /// Bound to an environment, and not to another one than it deploys to.
+    pub fn is_protected(&self) -> bool {
+        let named: Vec<Option<Reach>> = self.job.environments.iter().map(|name| words::reach([name.as_str()])).collect();
+        let other = !named.is_empty() && named.iter().all(|reach| *reach == Some(Reach::Elsewhere));
+        self.has_environment() && !(other && self.reach() == Some(Reach::Production))
+    }
+
     /// The environment the job is bound to, where the system has such a thing.
     pub fn has_environment(&self) -> bool {
         self.job.environment.is_some()
             || matches!(self.pipeline.system, System::Circleci | System::Buildkite | System::Jenkins)
             || self.pipeline.system.is_local()
     }
+}
+
+/// A namespace, context or cluster that a command is given names production, whatever the environment of its job is called.
+fn aims_at_production(words: &[&str]) -> bool {
+    let options = ["-n", "--namespace", "--context", "--kube-context", "--cluster", "--stage", "--env", "--environment"];
+    let spaced = words.windows(2).filter(|pair| options.contains(&pair[0])).map(|pair| pair[1]);
+    let joined =
+        words.iter().filter_map(|word| word.split_once('=')).filter(|(option, _)| options.contains(option)).map(|(_, value)| value);
+    spaced.chain(joined).any(|value| words::reach([value]) == Some(Reach::Production))
 }

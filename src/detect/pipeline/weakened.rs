@@ -1,14 +1,17 @@
 //! The pipelines of both revisions in, what the change takes away from CI out: removed, optional, skipped, started less often.
 
-use super::deed::Deed;
+use super::changed_unknowns;
+use super::deed::{self, Deed};
 use super::guard::{Guard, guard, order};
 use super::pair::{Became, Pair, is_deleted, new_path, pairs};
 use super::side::{Doing, Side};
 use super::words::Reach;
+use super::{gather, switch};
 use crate::detect::Inspection;
 use crate::detect::step::at;
 use crate::finding::{Finding, Label, Severity, Subject, SubjectKind};
-use crate::read::pipeline::model::{Event, Pipeline, Trigger};
+use crate::read::pipeline::model::{Event, Job, Pipeline, Trigger};
+use crate::read::pipeline::script::{called, directory};
 use crate::rule::Rule;
 use crate::source::{Place, Span};
 
@@ -69,19 +72,9 @@ pub fn check_removed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
         let path = new_path(&inspection.change, &base.pipeline.path);
         let head = inspection.pipelines.head.all.iter().find(|pipeline| pipeline.path == path);
         let head_job = head.and_then(|pipeline| pipeline.job(&base.job.id.text));
-        let what = match (head, head_job) {
-            (None, _) => format!("with the file {}", base.pipeline.path),
-            (_, None) => format!("with the job `{}`", base.job.id.text),
-            (_, Some(_)) => format!("from the job `{}`", base.job.id.text),
-        };
-        let mut message = format!("The {} `{identity}` is removed {what}: nothing in this repository runs it any more.", noun(&base));
-        if merged {
-            message = format!(
-                "The {} `{identity}` is no longer named in the job `{}`; others there were replaced.",
-                noun(&base),
-                base.job.id.text
-            );
-        }
+        // A file that cannot be read says nothing: `pipeline/unreadable` speaks of it.
+        let unread = unread_reason(inspection, path);
+        let message = removal(&base, head, head_job, merged, unread);
         let vars = [("command", identity), ("job", base.job.id.text.clone())];
         let span = head_job.map_or(Span::default(), |job| job.id.span);
         let mut found = match head {
@@ -98,6 +91,15 @@ pub fn check_removed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
         if merged {
             found.severity = Severity::Note;
         }
+        let moved = changed_unknowns(inspection).iter().any(|(pipeline, unknown)| pipeline.path == path && !unknown.span.is_empty());
+        if moved || unread.is_some() {
+            found.severity = found.severity.min(Severity::Warn);
+        }
+        if let Some(unknown) = head.zip(head_job).and_then(|(pipeline, job)| unknown_instead(inspection, &base, pipeline, job)) {
+            found.severity = found.severity.min(Severity::Warn);
+            let text = "what this does is not known; if it runs the same tests, nothing is lost".to_owned();
+            found.labels.push(Label { place: Place { file: head.map_or(base.pipeline.source, |head| head.source), span: unknown }, text });
+        }
         // The whole of CI may have moved to where holdshort does not look.
         if is_deleted(&inspection.change, &base.pipeline.path)
             && !inspection.pipelines.head.all.iter().any(|pipeline| !pipeline.system.is_local())
@@ -107,6 +109,56 @@ pub fn check_removed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
         label(&mut found, &base, "at base");
         out.push(found);
     }
+    no_longer_collected(inspection, rule, out);
+}
+
+/// Why the file at head cannot be read; one that is emptied can, and runs nothing.
+fn unread_reason<'a>(inspection: &'a Inspection, path: &str) -> Option<&'a str> {
+    let unread = inspection.pipelines.head.unread.iter().find(|unread| unread.path == path)?;
+    let emptied = unread.place.is_some_and(|place| inspection.sources.get(place.file).text.trim().is_empty());
+    (!emptied).then_some(unread.reason.as_str())
+}
+
+/// What is said of a check that is gone, or that may be.
+fn removal(base: &Doing, head: Option<&Pipeline>, head_job: Option<&Job>, merged: bool, unread: Option<&str>) -> String {
+    let (kind, identity, job) = (noun(base), base.identity(), &base.job.id.text);
+    let path = head.map_or(&base.pipeline.path, |head| &head.path);
+    if let Some(reason) = unread {
+        return format!("Whether the {kind} `{identity}` still runs cannot be told, since {path} cannot be read: {reason}.");
+    }
+    if merged {
+        return format!("The {kind} `{identity}` is no longer named in the job `{job}`; others there were replaced.");
+    }
+    let what = match (head, head_job) {
+        (None, _) => format!("with the file {}", base.pipeline.path),
+        (_, None) => format!("with the job `{job}`"),
+        (_, Some(_)) => format!("from the job `{job}`"),
+    };
+    format!("The {kind} `{identity}` is removed {what}: nothing in this repository runs it any more.")
+}
+
+fn no_longer_collected(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    for lost in gather::lost(inspection) {
+        let vars = [("command", lost.job.id.text.clone()), ("job", lost.job.id.text.clone())];
+        let mut found = finding(rule, lost.pipeline, lost.span, lost.job.title(), lost.message, &vars);
+        found.severity = found.severity.min(lost.most);
+        out.push(found);
+    }
+}
+
+/// A command or action that is new in the job and that nothing is known of: perhaps it does what was removed.
+fn unknown_instead(inspection: &Inspection, base: &Doing, pipeline: &Pipeline, job: &Job) -> Option<Span> {
+    let before: Vec<&str> = base.job.steps.iter().flat_map(|step| &step.commands).map(|command| command.words[0].text.as_str()).collect();
+    let tree = &inspection.change.head_tree;
+    let commands =
+        job.steps.iter().filter(|step| !step.afterwards).flat_map(|step| step.commands.iter().map(move |command| (step, command)));
+    let mut new = commands.filter(|(_, command)| !before.contains(&command.words[0].text.as_str()));
+    let unknown = new.find(|(step, command)| {
+        // A script of this repository was read, and tests nothing.
+        let here = called(command, directory(pipeline, step)).iter().any(|script| tree.contains(&script.path));
+        !here && deed::is_unknown(command)
+    });
+    unknown.map(|(_, command)| command.span)
 }
 
 /// A check that could fail and now cannot, with where that is written.
@@ -141,7 +193,21 @@ fn conditions<'a>(doing: &Doing<'a>) -> Vec<&'a crate::read::pipeline::model::Na
 }
 
 fn is_never(text: &str) -> bool {
-    matches!(text.trim().trim_start_matches("${{").trim_end_matches("}}").trim(), "false" | "never" | "'false'" | "0")
+    let bare = text.trim().trim_start_matches("${{").trim_end_matches("}}").replace(|c: char| c.is_whitespace(), "");
+    let whole = [
+        "false",
+        "never",
+        "'false'",
+        "0",
+        "enabled:false",
+        "when:false",
+        "unless:true",
+        "when:on_fail",
+        "when{expression{false}}",
+        "when{expression{returnfalse}}",
+        "circleci-agentstephalt",
+    ];
+    whole.contains(&bare.as_str()) || bare.starts_with("false&&") || bare.starts_with("skip:")
 }
 
 fn never(doing: &Doing) -> bool {
@@ -151,7 +217,8 @@ fn never(doing: &Doing) -> bool {
 /// Runs no less often than without a condition.
 fn is_no_limit(text: &str) -> bool {
     let bare = text.trim().trim_start_matches("${{").trim_end_matches("}}").replace(' ', "");
-    ["always()", "!cancelled()", "success()", "true", "succeeded()", "success()||failure()"].contains(&bare.as_str())
+    let whole = ["always()", "!cancelled()", "success()", "true", "succeeded()", "success()||failure()", "failure()||success()"];
+    whole.contains(&bare.as_str()) || ["succeededOrFailed()", "when:always", "continue_on_failure:true"].contains(&bare.as_str())
 }
 
 pub fn check_skipped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
@@ -179,7 +246,14 @@ pub fn check_skipped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
         } else if let Some(condition) = new_limit(&base, &head) {
             (
                 condition.span,
-                format!("The {kind} `{identity}` ran always and now runs only when `{}`.", short(&condition.text)),
+                match conditions(&base).iter().find(|condition| !is_no_limit(&condition.text)) {
+                    Some(before) => format!(
+                        "The {kind} `{identity}` ran when `{}` and now runs only when `{}`.",
+                        short(&before.text),
+                        short(&condition.text)
+                    ),
+                    None => format!("The {kind} `{identity}` ran always and now runs only when `{}`.", short(&condition.text)),
+                },
                 Severity::Warn,
             )
         } else {
@@ -196,13 +270,25 @@ pub fn check_skipped(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
         label(&mut found, &base, "at base");
         out.push(found);
     }
+    switched_off(inspection, rule, out);
+}
+
+fn switched_off(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
+    let Some((_, head)) = sides(inspection) else { return };
+    for off in switch::off(inspection, &head) {
+        let message =
+            format!("The job `{}` now calls with `{}: {}`, which leaves the tests out.", off.job.id.text, off.key, off.value.text);
+        let vars = [("command", off.job.id.text.clone()), ("job", off.job.id.text.clone())];
+        let mut found = finding(rule, off.pipeline, off.value.span, off.job.title(), message, &vars);
+        found.severity = found.severity.min(if stops_changes(off.pipeline) { off.most } else { Severity::Warn });
+        out.push(found);
+    }
 }
 
 fn new_limit<'a>(base: &Doing, head: &Doing<'a>) -> Option<&'a crate::read::pipeline::model::Named> {
-    if !conditions(base).is_empty() {
-        return None;
-    }
-    conditions(head).into_iter().find(|condition| !is_no_limit(&condition.text))
+    let before = conditions(base);
+    let known = |text: &str| before.iter().any(|condition| condition.text.split_whitespace().eq(text.split_whitespace()));
+    conditions(head).into_iter().find(|condition| !is_no_limit(&condition.text) && !known(&condition.text))
 }
 
 fn short(text: &str) -> String {
@@ -251,11 +337,16 @@ pub fn trigger_narrowed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Find
 fn narrowed(old: &Pipeline, new: &Pipeline) -> Vec<(Span, String, Severity)> {
     let mut all = Vec::new();
     let first = new.triggers.first().map_or(Span::default(), |trigger| trigger.name.span);
-    let find =
-        |pipeline: &Pipeline, event: Event| -> Option<Trigger> { pipeline.triggers.iter().find(|trigger| trigger.event == event).cloned() };
+    let find = |pipeline: &Pipeline, event: Event| -> Option<Trigger> {
+        let of_event = || pipeline.triggers.iter().filter(|trigger| trigger.event == event);
+        // The queue tests what the pull request's own run let through.
+        of_event().find(|trigger| trigger.name.text != "merge_group").or_else(|| of_event().next()).cloned()
+    };
     for event in [Event::PullRequest, Event::Push] {
         let Some(before) = find(old, event) else { continue };
-        let Some(after) = find(new, event) else {
+        let same = new.triggers.iter().find(|trigger| trigger.event == event && trigger.name.text == before.name.text).cloned();
+        let other = || find(new, event).filter(|trigger| trigger.name.text != "merge_group" || before.name.text == "merge_group");
+        let Some(after) = same.or_else(other) else {
             // Called from elsewhere is started all the same.
             let most = match event {
                 _ if new.has(Event::Called) => Severity::Note,
@@ -269,6 +360,16 @@ fn narrowed(old: &Pipeline, new: &Pipeline) -> Vec<(Span, String, Severity)> {
         };
         let span = after.name.span;
         let added = |old: &[String], new: &[String]| -> Vec<String> { new.iter().filter(|entry| !old.contains(entry)).cloned().collect() };
+        let starts = |trigger: &Trigger, activity: &str| trigger.types.is_empty() || trigger.types.iter().any(|own| own == activity);
+        let gone: Vec<String> = ["opened", "synchronize"]
+            .into_iter()
+            .filter(|activity| event == Event::PullRequest && starts(&before, activity) && !starts(&after, activity))
+            .map(str::to_owned)
+            .collect();
+        if !gone.is_empty() {
+            let most = if gone.len() == 2 { Severity::Block } else { Severity::Warn };
+            all.push((span, format!("`{}` no longer starts it when one is {}", after.name.text, listed(&gone)), most));
+        }
         let ignored = added(&before.paths_ignored, &after.paths_ignored);
         if !ignored.is_empty() {
             let most = if ignored.iter().all(|path| is_documentation(path)) { Severity::Note } else { Severity::Warn };
@@ -279,16 +380,35 @@ fn narrowed(old: &Pipeline, new: &Pipeline) -> Vec<(Span, String, Severity)> {
         }
         let lost = added(&after.paths, &before.paths);
         if !after.paths.is_empty() && !lost.is_empty() {
-            all.push((span, format!("`{}` no longer starts it for changes to {}", after.name.text, listed(&lost)), Severity::Note));
+            let most = if lost.iter().any(|path| matches!(path.as_str(), "**" | "*" | "**/*")) { Severity::Warn } else { Severity::Note };
+            all.push((span, format!("`{}` no longer starts it for changes to {}", after.name.text, listed(&lost)), most));
+        }
+        let most = if event == Event::Push && unlimited(new, Event::PullRequest) { Severity::Note } else { Severity::Warn };
+        let ignored = added(&before.branches_ignored, &after.branches_ignored);
+        if !ignored.is_empty() {
+            all.push((span, format!("`{}` now ignores the branches {}", after.name.text, listed(&ignored)), most));
+        }
+        let excluded: Vec<String> = added(&before.paths, &after.paths).into_iter().filter(|path| path.starts_with('!')).collect();
+        if !excluded.is_empty() && !before.paths.is_empty() {
+            let most = if excluded.iter().all(|path| is_documentation(path)) { Severity::Note } else { Severity::Warn };
+            all.push((span, format!("`{}` no longer starts it for changes to {}", after.name.text, listed(&excluded)), most));
         }
         let lost = added(&after.branches, &before.branches);
         if before.branches.is_empty() && !after.branches.is_empty() {
-            all.push((span, format!("`{}` now starts it only for {}", after.name.text, listed(&after.branches)), Severity::Warn));
+            all.push((span, format!("`{}` now starts it only for {}", after.name.text, listed(&after.branches)), most));
         } else if !after.branches.is_empty() && !lost.is_empty() {
             all.push((span, format!("`{}` no longer starts it for {}", after.name.text, listed(&lost)), Severity::Note));
         }
     }
     all
+}
+
+/// Started by every event of the kind.
+fn unlimited(pipeline: &Pipeline, event: Event) -> bool {
+    let free = |trigger: &Trigger| {
+        [&trigger.branches, &trigger.branches_ignored, &trigger.paths, &trigger.paths_ignored].iter().all(|list| list.is_empty())
+    };
+    pipeline.triggers.iter().any(|trigger| trigger.event == event && trigger.name.text != "merge_group" && free(trigger))
 }
 
 fn listed(entries: &[String]) -> String {
@@ -347,7 +467,11 @@ pub fn guard_removed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding
 pub fn lost_environments(inspection: &Inspection) -> Vec<(Doing<'_>, Doing<'_>)> {
     let Some((base, head)) = sides(inspection) else { return Vec::new() };
     let pairs = deploy_pairs(inspection, &base, &head).into_iter();
-    pairs.filter(|(old, new)| old.job.environment.is_some() && !new.has_environment() && old.reach() != Some(Reach::Elsewhere)).collect()
+    pairs
+        .filter(|(old, new)| {
+            old.job.environment.is_some() && old.is_protected() && !new.is_protected() && old.reach() != Some(Reach::Elsewhere)
+        })
+        .collect()
 }
 
 pub fn environment_removed(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {

@@ -57,6 +57,7 @@ fn triggers(pipeline: &mut Pipeline, root: &Node) {
             branches_ignored: list(&["branches", "exclude"]),
             paths: list(&["paths", "include"]),
             paths_ignored: list(&["paths", "exclude"]),
+            types: Vec::new(),
             after: Vec::new(),
         });
     };
@@ -75,6 +76,12 @@ fn triggers(pipeline: &mut Pipeline, root: &Node) {
             add(Event::AfterPipeline, "resources.pipelines", Some(resource));
         }
     }
+}
+
+/// `enabled: false`, or an expression that may say so.
+fn disabled(node: &Node) -> Option<Named> {
+    let enabled = node.get("enabled").filter(|node| node.as_bool() != Some(true))?;
+    enabled.as_str().map(|text| Named { text: format!("enabled: {text}"), span: enabled.span })
 }
 
 struct Reader<'t> {
@@ -166,7 +173,7 @@ impl Reader<'_> {
             let Some((kind, body)) = kinds.iter().find_map(|kind| Some((*kind, node.get(kind)?))) else { continue };
             let mut step = Step::at(body.span);
             step.name = node.str_at("displayName").map(str::to_owned);
-            step.condition = node.get("condition").and_then(named);
+            step.condition = disabled(node).or_else(|| node.get("condition").and_then(named));
             step.optional = optional("continueOnError", node.get("continueOnError"));
             step.directory = node.str_at("workingDirectory").map(str::to_owned);
             if kind == "task" {
@@ -174,8 +181,11 @@ impl Reader<'_> {
                 let inputs = node.get("inputs").map(Node::entries).unwrap_or_default();
                 let with = inputs.iter().filter_map(|(key, value)| Some((key.as_str()?.to_owned(), named(value)?))).collect();
                 let inline = node.at(&["inputs", "script"]).or_else(|| node.at(&["inputs", "inlineScript"]));
-                if let (Some(inline), true) = (inline, uses.text.starts_with("Bash@") || uses.text.starts_with("AzureCLI@")) {
-                    self.script(&mut step, inline, Some(SHELL));
+                let task = uses.text.split('@').next().unwrap_or("").to_ascii_lowercase();
+                match (task.as_str(), inline) {
+                    ("bash" | "azurecli" | "cmdline", Some(inline)) => self.script(&mut step, inline, Some(SHELL)),
+                    ("powershell" | "pwsh" | "azurepowershell", Some(inline)) => self.script(&mut step, inline, None),
+                    _ => {}
                 }
                 step.action = Some(Action { uses, with });
             } else {

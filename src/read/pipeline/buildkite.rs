@@ -20,10 +20,11 @@ pub fn read(path: &str, source: FileId, text: &str, root: &Node) -> Pipeline {
         branches_ignored: Vec::new(),
         paths: Vec::new(),
         paths_ignored: Vec::new(),
+        types: Vec::new(),
         after: Vec::new(),
     });
     let steps = root.get("steps").unwrap_or(root);
-    let mut walk = Walk { text, pipeline, before: Vec::new(), held: Vec::new() };
+    let mut walk = Walk { text, pipeline, before: Vec::new(), held: Vec::new(), lenient: None };
     walk.steps(steps, 0);
     walk.pipeline
 }
@@ -35,6 +36,8 @@ struct Walk<'t> {
     before: Vec<String>,
     /// Jobs that were there at the last `wait`.
     held: Vec<String>,
+    /// Where the last `wait` says that what is behind it runs after a failure too.
+    lenient: Option<Span>,
 }
 
 impl Walk<'_> {
@@ -42,6 +45,7 @@ impl Walk<'_> {
         for node in list.items() {
             if node.as_str() == Some("wait") || node.get("wait").is_some() || node.entry("wait").is_some() {
                 self.held = self.before.clone();
+                self.lenient = node.get("continue_on_failure").filter(|node| node.as_bool() == Some(true)).map(|node| node.span);
             } else if let Some(block) = node.get("block").or_else(|| node.get("input")) {
                 self.held = self.before.clone();
                 let mut job = Job::new(block.as_str().unwrap_or("block"), block.span);
@@ -86,7 +90,14 @@ impl Walk<'_> {
     }
 
     fn add(&mut self, mut job: Job, node: &Node) {
-        job.condition = node.get("if").or_else(|| node.get("branches")).and_then(named);
+        let skip = node.get("skip").filter(|node| node.as_bool() != Some(false)).and_then(named).filter(|skip| !skip.text.is_empty());
+        job.condition = match skip {
+            Some(skip) => Some(Named { text: format!("skip: {}", skip.text), span: skip.span }),
+            None => node.get("if").or_else(|| node.get("branches")).and_then(named),
+        };
+        if let (Some(span), true, None) = (self.lenient, node.get("depends_on").is_none(), &job.condition) {
+            job.condition = Some(Named { text: "continue_on_failure: true".to_owned(), span });
+        }
         job.optional = optional("soft_fail", node.get("soft_fail"));
         let own: Vec<String> = match node.get("depends_on") {
             Some(depends) => {

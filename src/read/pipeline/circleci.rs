@@ -2,6 +2,7 @@
 //!
 //! After the "Configuration reference": commands run under `bash -eo pipefail`; a job of a workflow waits for what `requires` names.
 
+use super::github;
 use super::model::{Action, Event, Job, Named, Need, Pipeline, Step, System, Trigger};
 use super::text::{Joined, named, texts};
 use crate::read::shell::Options;
@@ -47,7 +48,16 @@ fn every_push(span: Span) -> Trigger {
         branches_ignored: Vec::new(),
         paths: Vec::new(),
         paths_ignored: Vec::new(),
+        types: Vec::new(),
         after: Vec::new(),
+    }
+}
+
+/// A shell that is named replaces the whole default, `-eo pipefail` included.
+fn started(shell: &str) -> Option<Options> {
+    match shell {
+        "bash" | "sh" => Some(Options { errexit: false, pipefail: false }),
+        _ => github::options(Some(shell), false),
     }
 }
 
@@ -76,7 +86,12 @@ impl Reader<'_> {
                 },
                 _ => continue,
             };
-            let job = self.job(&mut pipeline, base, given);
+            let mut job = self.job(&mut pipeline, base, given);
+            // `when: false` on the workflow holds for all of its jobs.
+            let constant = |key: &str| node.get(key).filter(|node| node.as_bool().is_some());
+            if let Some((key, value)) = ["when", "unless"].iter().find_map(|key| Some((*key, constant(key)?))) {
+                job.condition = Some(Named { text: format!("{key}: {}", value.as_bool().unwrap_or(true)), span: value.span });
+            }
             pipeline.jobs.push(job);
         }
         pipeline
@@ -93,6 +108,12 @@ impl Reader<'_> {
         if let Some(filters) = at("filters") {
             let words: Vec<&str> = filters.span.text(self.text).split_whitespace().collect();
             job.condition = Some(Named { text: format!("filters: {}", words.join(" ")), span: filters.span });
+        }
+        // `requires: [{test: [success, failed]}]`
+        let lenient = requires.iter().flat_map(Node::entries).find(|(_, value)| texts(Some(value)).iter().any(|status| status == "failed"));
+        if let Some((_, value)) = lenient {
+            let before = job.condition.take().map(|named| format!("{}; ", named.text)).unwrap_or_default();
+            job.condition = Some(Named { text: format!("{before}requires: failed"), span: value.span });
         }
         let mut with: Vec<(String, Named)> = Vec::new();
         for (key, value) in given.map(Node::entries).unwrap_or_default() {
@@ -124,11 +145,17 @@ impl Reader<'_> {
             job.manual = true;
         }
         for step in node.get("steps").map(Node::items).unwrap_or_default() {
-            self.step(job, step, None, 0);
+            self.step(job, step, node.str_at("shell"), None, 0);
+        }
+        // A step that does nothing but end the job well.
+        let halts = |step: &Step| matches!(step.commands.as_slice(), [only] if only.text() == "circleci-agent step halt");
+        if let Some(at) = job.steps.iter().position(|step| step.condition.is_none() && halts(step)) {
+            let condition = Named { text: "circleci-agent step halt".to_owned(), span: job.steps[at].span };
+            job.steps[at + 1..].iter_mut().for_each(|step| step.condition = Some(condition.clone()));
         }
     }
 
-    fn step(&self, job: &mut Job, node: &Node, condition: Option<&Named>, depth: usize) {
+    fn step(&self, job: &mut Job, node: &Node, shell: Option<&str>, condition: Option<&Named>, depth: usize) {
         let (name, body) = match (named(node), node.entries().first()) {
             (Some(name), _) => (name, None),
             (None, Some((key, value))) => match named(key) {
@@ -147,10 +174,14 @@ impl Reader<'_> {
                 step.name = body.str_at("name").map(str::to_owned);
                 step.directory = body.str_at("working_directory").map(str::to_owned);
                 step.afterwards = body.str_at("when") == Some("always");
-                step.shell = Some(SHELL);
+                if let Some(when) = body.get("when").filter(|node| node.as_str() == Some("on_fail")) {
+                    step.condition = Some(Named { text: "when: on_fail".to_owned(), span: when.span });
+                }
+                let shell = body.str_at("shell").or(shell);
+                step.shell = shell.map_or(Some(SHELL), started);
                 let mut joined = Joined::default();
                 joined.add(self.text, command);
-                step.commands = joined.commands(SHELL);
+                step.commands = joined.commands(step.shell.unwrap_or(SHELL));
                 job.steps.push(step);
             }
             "when" | "unless" => {
@@ -161,7 +192,7 @@ impl Reader<'_> {
                 });
                 for inner in body.get("steps").map(Node::items).unwrap_or_default() {
                     if depth < MAX_NESTING {
-                        self.step(job, inner, condition.as_ref(), depth + 1);
+                        self.step(job, inner, shell, condition.as_ref(), depth + 1);
                     }
                 }
             }
@@ -169,7 +200,7 @@ impl Reader<'_> {
                 if let Some(command) = self.root.at(&["commands", &name.text]) {
                     for inner in command.get("steps").map(Node::items).unwrap_or_default() {
                         if depth < MAX_NESTING {
-                            self.step(job, inner, condition, depth + 1);
+                            self.step(job, inner, shell, condition, depth + 1);
                         }
                     }
                     return;

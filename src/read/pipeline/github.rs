@@ -55,6 +55,7 @@ fn trigger(event: Event, name: Named, node: Option<&Node>) -> Trigger {
         branches_ignored: list("branches-ignore"),
         paths: list("paths"),
         paths_ignored: list("paths-ignore"),
+        types: list("types"),
         after: list("workflows"),
     }
 }
@@ -192,7 +193,7 @@ fn is_shell(shell: Option<&str>) -> bool {
 }
 
 /// `None` for PowerShell and cmd, whose failures are another matter.
-fn options(shell: Option<&str>, windows: bool) -> Option<Options> {
+pub(super) fn options(shell: Option<&str>, windows: bool) -> Option<Options> {
     match shell {
         None if windows => None,
         None => Some(Options { errexit: true, pipefail: false }),

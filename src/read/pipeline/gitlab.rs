@@ -142,6 +142,7 @@ impl Reader<'_> {
             branches_ignored: Vec::new(),
             paths: Vec::new(),
             paths_ignored: Vec::new(),
+            types: Vec::new(),
             after: Vec::new(),
         };
         let Some(rules) = rules else {
@@ -275,6 +276,11 @@ impl Reader<'_> {
         if own.as_deref() == Some("never") || rules.is_some_and(|rules| !rules.items().is_empty() && runs == 0) {
             let span = rules.or_else(|| whole.get("when")).map_or(whole.span, |node| node.span);
             job.condition = Some(Named { text: "never".to_owned(), span });
+        }
+        if let Some(own) = own.as_deref().filter(|when| rules.is_none() && matches!(*when, "always" | "on_failure")) {
+            let span = whole.get("when").map_or(whole.span, |node| node.span);
+            let before = job.condition.take().map(|named| format!("{}; ", named.text)).unwrap_or_default();
+            job.condition = Some(Named { text: format!("{before}when: {own}"), span });
         }
         if let (true, None, None) = (job.manual, &job.optional, whole.get("allow_failure")) {
             let soft = rules.is_none_or(|rules| !rules.items().iter().any(|rule| rule.get("allow_failure").is_some()));

@@ -25,6 +25,7 @@ pub fn read(path: &str, source: FileId, text: &str) -> Pipeline {
         branches_ignored: Vec::new(),
         paths: Vec::new(),
         paths_ignored: Vec::new(),
+        types: Vec::new(),
         after: Vec::new(),
     });
     let mut walk = Walk { text, tokens, pipeline };
@@ -238,7 +239,8 @@ impl Walk<'_> {
                     let body = inside.filter(|index| self.tokens[*index].kind == Kind::Text).find(|index| !self.label(*index));
                     if let Some(body) = body {
                         let span = self.tokens[body].span;
-                        self.shell(job, span, optional);
+                        let ignored = self.status_ignored(from, at, to);
+                        self.shell(job, span, ignored.as_ref().or(optional));
                         at = body;
                     }
                     at += 1;
@@ -246,6 +248,16 @@ impl Walk<'_> {
                 _ => at += 1,
             }
         }
+    }
+
+    /// `sh(script: '…', returnStatus: true)` whose status nobody takes.
+    fn status_ignored(&self, from: usize, at: usize, to: usize) -> Option<Optional> {
+        let taken = at > from && matches!(self.tokens[at - 1].span.text(self.text), "=" | "(" | "!" | "return");
+        let arguments = &self.tokens[at..to.min(at + 14)];
+        let arguments = arguments.split(|token| token.span.text(self.text) == ")").next().unwrap_or(arguments);
+        let status = arguments.iter().position(|token| token.is_word(self.text, "returnStatus"))?;
+        let on = arguments.get(status + 2).is_some_and(|token| token.is_word(self.text, "true"));
+        (on && !taken).then(|| Optional { text: "returnStatus: true".to_owned(), span: arguments[status].span, sometimes: false })
     }
 
     /// Whether a string is the value of another argument than `script`.
@@ -257,9 +269,16 @@ impl Walk<'_> {
         let mut step = Step::at(span);
         let mut joined = Joined::default();
         joined.add_text(self.text, span.text(self.text), span);
-        step.shell = Some(SHELL);
+        // A script with an interpreter of its own is not started with `-xe`.
+        let options = match joined.text.lines().next().filter(|line| line.starts_with("#!")) {
+            Some(line) => {
+                Options { errexit: line.split_whitespace().skip(1).any(|flag| flag.starts_with('-') && flag.contains('e')), ..SHELL }
+            }
+            None => SHELL,
+        };
+        step.shell = Some(options);
         step.optional = optional.cloned();
-        step.commands = joined.commands(SHELL);
+        step.commands = joined.commands(options);
         job.steps.push(step);
     }
 }

@@ -86,7 +86,13 @@ pub fn read(change: &ChangeSet, sources: &mut SourceMap) -> Result<Both, ChangeE
 fn read_tree(tree: &Snapshot, side: Side, touched: &BTreeSet<&str>, sources: &mut SourceMap) -> Result<Pipelines, ChangeError> {
     let mut reader = Reader { tree, side, sources, found: Pipelines::default(), seen: BTreeSet::new() };
     for entry in &tree.entries {
-        let Some(system) = system(&entry.path) else { continue };
+        let Some(system) = system(&entry.path) else {
+            // `bin/deploy`: a program by its place and name, a script by its first line.
+            if touched.contains(entry.path.as_str()) && script::is_program(&entry.path) {
+                reader.program(entry)?;
+            }
+            continue;
+        };
         // Of the scripts only those that changed, and below those that a pipeline runs.
         if !system.is_local() || touched.contains(entry.path.as_str()) && !script::is_vendored(&entry.path) {
             reader.file(entry, system)?;
@@ -129,6 +135,15 @@ impl Reader<'_> {
                 None
             }
         })
+    }
+
+    /// A file without an ending, which counts when its first line names a shell.
+    fn program(&mut self, entry: &Entry) -> Result<(), ChangeError> {
+        let Some((source, text)) = self.text(entry)? else { return Ok(()) };
+        if text.starts_with("#!") && make::is_shell(&text) {
+            self.found.all.push(make::shell_script(&entry.path, source, &text));
+        }
+        Ok(())
     }
 
     fn file(&mut self, entry: &Entry, system: System) -> Result<(), ChangeError> {

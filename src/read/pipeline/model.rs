@@ -80,6 +80,9 @@ pub struct Trigger {
     pub paths: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub paths_ignored: Vec<String>,
+    /// Only these activities of it; empty means the usual ones.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub types: Vec<String>,
     /// Names of the pipelines whose end starts this one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
@@ -100,7 +103,7 @@ pub struct Concurrency {
 pub struct Optional {
     pub text: String,
     pub span: Span,
-    /// An expression decides (a matrix's experimental entry).
+    /// Only some entries of a matrix, or some exit codes.
     pub sometimes: bool,
 }
 

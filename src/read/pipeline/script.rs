@@ -3,7 +3,7 @@
 use super::Reader;
 use super::model::{Job, Pipeline, Step, System};
 use crate::error::ChangeError;
-use crate::read::shell::{Command, argv};
+use crate::read::shell::{Command, argv, behind_task_runner};
 
 /// Rounds of following: a workflow runs `make ci`, which runs `./build.sh`, which runs another.
 const MAX_ROUNDS: usize = 4;
@@ -39,7 +39,8 @@ pub const FIRST: &str = "";
 
 /// What of this repository a command runs. `directory` is where it runs, from the root.
 pub fn called(command: &Command, directory: Option<&str>) -> Vec<Called> {
-    let words = argv(command);
+    let all = argv(command);
+    let words = behind_task_runner(&all).unwrap_or(&all);
     let Some((program, rest)) = words.split_first() else { return Vec::new() };
     let at = |path: &str| join(directory.unwrap_or(""), path);
     let plain = |word: &&&str| !word.starts_with('-') && !word.contains('=') && !word.contains('$');
@@ -131,6 +132,14 @@ fn other_case<'a>(reader: &'a Reader, path: &str) -> Option<&'a crate::change::E
 /// `bin/release`: no ending, so most likely a script. Binaries are told apart when they are read.
 fn is_script(name: &str) -> bool {
     !name.contains('.')
+}
+
+/// Where programs of a repository lie that have no ending.
+pub(super) fn is_program(path: &str) -> bool {
+    let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let place = directory.rsplit('/').next().unwrap_or("");
+    let here = matches!(place, "" | "bin" | "script" | "scripts" | "tools" | "ops" | "deploy" | "ci" | "hack" | ".ci");
+    here && is_script(name) && !is_vendored(path)
 }
 
 fn paths(pipeline: &Pipeline) -> Vec<String> {

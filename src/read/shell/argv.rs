@@ -23,10 +23,11 @@ const RUNNERS: &[&[&str]] = &[
     &["bundle", "exec"],
     &["poetry", "run"],
     &["uv", "run"],
-    &["pipenv", "run"],
-    &["pdm", "run"],
-    &["hatch", "run"],
-    &["rye", "run"],
+    &["uvx"],
+    &["uv", "tool", "run"],
+    &["pipx", "run"],
+    &["opam", "exec"],
+    &["percy", "exec"],
     &["mise", "exec"],
     &["xvfb-run"],
     &["dotenv"],
@@ -37,11 +38,15 @@ const RUNNERS: &[&[&str]] = &[
     &["dotenvx", "run"],
     &["infisical", "run"],
     &["nix", "develop"],
-    &["devbox", "run"],
 ];
 /// Options of the runners above that take a word.
 const TAKE_A_WORD: &[&str] =
     &["-u", "--user", "-g", "-n", "-p", "--package", "-e", "--env-file", "-f", "--with", "--group", "--extra", "-a", "-s"];
+/// Where one of these stands alone all the same.
+const STAND_ALONE: &[(&str, &[&str])] =
+    &[("xvfb-run", &["-a"]), ("sudo", &["-n", "-s"]), ("time", &["-p"]), ("command", &["-p"]), ("npx", &["-n"])];
+/// Runners of tasks: what follows is a program, or the name of a task that is written down elsewhere.
+const TASK_RUNNERS: &[&str] = &["hatch", "pixi", "pdm", "rye", "pipenv", "devbox", "mise"];
 /// Programs that take a duration first.
 const TIMED: &[&str] = &["timeout", "gtimeout"];
 const SERVICES: &[&[&str]] = &[
@@ -83,13 +88,23 @@ pub fn argv(command: &Command) -> Vec<&str> {
     }
 }
 
+/// What a runner of tasks is asked to run: the name of a task, or a command.
+pub fn behind_task_runner<'a, 'w>(words: &'a [&'w str]) -> Option<&'a [&'w str]> {
+    match words {
+        [runner, "run" | "r", rest @ ..] if TASK_RUNNERS.contains(runner) => {
+            Some(behind_options(runner, rest)).filter(|rest| !rest.is_empty())
+        }
+        _ => None,
+    }
+}
+
 fn unwrapped(words: Vec<&str>) -> Vec<&str> {
     let starts = |prefix: &[&str]| words.len() > prefix.len() && words.iter().zip(prefix).all(|(word, part)| word == part);
     if let Some(prefix) = RUNNERS.iter().find(|prefix| starts(prefix)) {
-        return behind_options(&words[prefix.len()..]).to_vec();
+        return behind_options(prefix[0], &words[prefix.len()..]).to_vec();
     }
     if TIMED.contains(&words[0]) && words.len() > 2 {
-        let rest = behind_options(&words[1..]);
+        let rest = behind_options("", &words[1..]);
         return rest.get(1..).unwrap_or(&[]).to_vec();
     }
     if let Some(prefix) = SERVICES.iter().find(|prefix| starts(prefix)) {
@@ -100,13 +115,14 @@ fn unwrapped(words: Vec<&str>) -> Vec<&str> {
 }
 
 /// Options, assignments and `--` skipped.
-fn behind_options<'a, 'w>(words: &'a [&'w str]) -> &'a [&'w str] {
+fn behind_options<'a, 'w>(runner: &str, words: &'a [&'w str]) -> &'a [&'w str] {
+    let alone = |word: &str| STAND_ALONE.iter().any(|(known, options)| *known == runner && options.contains(&word));
     if let Some(at) = words.iter().take(6).position(|word| *word == "--") {
         return &words[at + 1..];
     }
     let mut at = 0;
     while at + 1 < words.len() && (words[at].starts_with('-') || is_assignment(words[at])) {
-        at += if TAKE_A_WORD.contains(&words[at]) { 2 } else { 1 };
+        at += if TAKE_A_WORD.contains(&words[at]) && !alone(words[at]) { 2 } else { 1 };
     }
     words.get(at..).unwrap_or(&[])
 }
@@ -137,6 +153,9 @@ mod tests {
         assert_eq!(run("aws-vault exec prod -- terraform apply"), "terraform apply");
         assert_eq!(run("docker compose run --rm -e A=1 web bundle exec rake spec"), "rake spec");
         assert_eq!(run("docker compose run web"), "docker compose run web");
+        assert_eq!(run("xvfb-run -a npm test"), "npm test");
+        assert_eq!(run("sudo -n make test"), "make test");
+        assert_eq!(run("hatch run test"), "hatch run test");
         assert_eq!(run("npx"), "npx");
         assert_eq!(run("A=1 go test ./..."), "go test ./...");
     }

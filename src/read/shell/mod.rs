@@ -4,10 +4,11 @@ mod argv;
 mod fate;
 mod lex;
 mod parse;
+mod rescue;
 
 use serde::Serialize;
 
-pub use argv::argv;
+pub use argv::{argv, behind_task_runner};
 pub use lex::Word;
 pub use parse::is_assignment;
 
@@ -47,6 +48,12 @@ pub enum Swallow {
     AndList,
     /// `&` and nothing waits.
     Background,
+    /// `|| x` or a branch of `if`, of which it is not known whether it fails.
+    Rescue,
+    /// `echo "$(a)"`: the status is that of `echo`.
+    Substitution,
+    /// Behind `exit 0`, below `if false`, in a function that nothing calls: it does not even run.
+    NeverRuns,
 }
 
 /// A simple command.
@@ -121,6 +128,34 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_in_its_place_handles_it_only_if_it_fails() {
+        for text in [
+            "t || curl -d failed https://x",
+            "t || { echo failed; curl x; }",
+            "t || docker compose logs",
+            "t || RC=$?\necho $RC",
+            "if ! t; then echo failed; fi",
+            "if t; then echo ok; else echo '::warning::no'; fi",
+            "sh -c 't || true'",
+            "run() { t; }\nrun || true",
+            "say() { echo no; }\nt || say",
+        ] {
+            assert_eq!(fate(text, STRICT), "OrTrue", "{text}");
+        }
+        for text in ["t || ./notify.sh", "t || { echo failed; ./notify.sh; }", "if t; then a; fi\nb", "if ! t; then ./notify.sh; fi"] {
+            assert_eq!(fate(text, STRICT), "Rescue", "{text}");
+        }
+        assert_eq!(fate("echo \"$(t)\" > out", STRICT), "Substitution");
+        assert_eq!(fate("bash -c 't; echo done'", STRICT), "NoErrexit");
+        for text in ["exit 0\nt", "if false; then t; fi", "false && t", "true || t", "f() { t; }\nb", "f() { return 0; t; }\nf"] {
+            assert_eq!(fate(text, STRICT), "NeverRuns", "{text}");
+        }
+        for text in ["f() { t; }\nf", "sh -ec 't'", "f() { t; }\nf || true\nf", "if true; then t; fi", "[ x ] && exit 0\nt"] {
+            assert_eq!(fate(text, STRICT), "Fails", "{text}");
+        }
+    }
+
+    #[test]
     fn a_failure_that_counts_is_left_alone() {
         for text in [
             "t a",
@@ -147,12 +182,24 @@ mod tests {
     fn a_status_that_is_looked_at_is_handled() {
         for text in [
             "set +e\nt\nrc=$?\nexit $rc",
-            "if t; then a; fi",
-            "t || rc=1",
+            "if t; then a; else b; exit 1; fi",
+            "if ! t; then exit 1; fi",
+            "for i in 1 2 3; do if t; then exit 0; fi; done; exit 1",
+            "if t; then ok=1; fi\n[ -n \"$ok\" ] || exit 1",
+            "t || rc=1\nexit $rc",
+            "t || failed=1\nif [ $failed = 1 ]; then false; fi",
+            "t || ((errors++))\n[ $errors = 0 ]",
+            "t || echo failed=1 >> $GITHUB_OUTPUT",
+            "t || die 'no'",
+            "t || t --again",
+            "die2() { echo no; exit 1; }\nt || die2",
+            "t || { log; [ $? = 5 ]; }",
+            "[ \"$(t)\" = a ]",
+            "until t; do sleep 1; done",
+            "f() { t; }\n\"$@\"",
             "t || retry",
             "! t",
             "t | tee x; exit ${PIPESTATUS[0]}",
-            "f() { t; }",
             "t & wait $!",
         ] {
             assert_eq!(fate(text, GITHUB), "Handled", "{text}");

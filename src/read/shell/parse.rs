@@ -36,12 +36,20 @@ pub enum Stage {
     Group(List),
     /// `( … )`
     Subshell(List),
-    /// The conditions of `if`, `while` and `until`; the bodies of these, of `for` and of the arms of `case`.
+    /// The conditions of `if`, `while` and `until`; the bodies of these, of `for` and of the arms of `case`. Of an `if` the body
+    /// behind the last condition's is that of `else`.
     Compound {
+        branches: bool,
         conditions: Vec<List>,
         bodies: Vec<List>,
     },
-    Function(List),
+    Function(Function),
+}
+
+#[derive(Debug)]
+pub struct Function {
+    pub name: String,
+    pub body: List,
 }
 
 #[derive(Debug, Default)]
@@ -207,8 +215,10 @@ impl Parser {
             }
             "case" => Some(self.case()),
             "function" => {
-                self.at += 2;
-                self.function()
+                self.at += 1;
+                let name = self.keyword().unwrap_or("").to_owned();
+                self.at += 1;
+                self.function(name)
             }
             _ => {
                 if let (Some(Token::Op(Op::Open, _)), Some(Token::Op(Op::Close, _))) =
@@ -217,14 +227,14 @@ impl Parser {
                     && !keyword.contains('=')
                 {
                     self.at += 1;
-                    return self.function();
+                    return self.function(keyword);
                 }
                 Some(Stage::Simple(self.simple()))
             }
         }
     }
 
-    fn function(&mut self) -> Option<Stage> {
+    fn function(&mut self, name: String) -> Option<Stage> {
         if self.op() == Some(Op::Open) {
             self.at += 2;
         }
@@ -238,14 +248,14 @@ impl Parser {
             rest: Vec::new(),
             background: None,
         }));
-        Some(Stage::Function(list))
+        Some(Stage::Function(Function { name, body: list }))
     }
 
     fn body(&mut self, conditions: Vec<List>) -> Stage {
         self.at += 1;
         let body = self.list(&["done"]);
         self.at += 1;
-        Stage::Compound { conditions, bodies: vec![body] }
+        Stage::Compound { branches: false, conditions, bodies: vec![body] }
     }
 
     fn branches(&mut self) -> Stage {
@@ -261,7 +271,7 @@ impl Parser {
             bodies.push(self.list(&["fi"]));
         }
         self.at += 1;
-        Stage::Compound { conditions, bodies }
+        Stage::Compound { branches: true, conditions, bodies }
     }
 
     fn case(&mut self) -> Stage {
@@ -284,7 +294,7 @@ impl Parser {
             bodies.push(self.list(&[";;", "esac"]));
         }
         self.at += 1;
-        Stage::Compound { conditions: Vec::new(), bodies }
+        Stage::Compound { branches: false, conditions: Vec::new(), bodies }
     }
 
     fn simple(&mut self) -> Simple {
