@@ -338,6 +338,11 @@ fn a_pipeline_that_starts_less_often_is_found() {
     ] {
         assert_eq!(lab.file(CI, &on("[push, pull_request]", base), &on("[push, pull_request]", head)), ["warn check-skipped"], "{head}");
     }
+    let (rust, more) = ("needs.changes.outputs.rust == 'true'", "!cancelled() && !failure() && needs.changes.outputs.rust == 'true'");
+    for (base, head) in [(rust, more), (more, rust), ("a == 'b' && c", "c"), ("true", "success() && !failure()")] {
+        let at = |condition: &str| on("[push, pull_request]", &format!("    if: ${{{{ {condition} }}}}\n"));
+        assert!(lab.file(CI, &at(base), &at(head)).is_empty(), "{head}");
+    }
 }
 
 #[test]

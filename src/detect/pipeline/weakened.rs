@@ -1,5 +1,7 @@
 //! The pipelines of both revisions in, what the change takes away from CI out: removed, optional, skipped, started less often.
 
+use std::collections::BTreeSet;
+
 use super::changed_unknowns;
 use super::deed::{self, Deed};
 use super::guard::{Guard, guard, order};
@@ -287,8 +289,19 @@ fn switched_off(inspection: &Inspection, rule: &Rule, out: &mut Vec<Finding>) {
 
 fn new_limit<'a>(base: &Doing, head: &Doing<'a>) -> Option<&'a crate::read::pipeline::model::Named> {
     let before = conditions(base);
-    let known = |text: &str| before.iter().any(|condition| condition.text.split_whitespace().eq(text.split_whitespace()));
+    // Fewer parts than before are no limit; nor is what goes without saying.
+    let known = |text: &str| {
+        let wanted = parts(text);
+        wanted.is_empty() || before.iter().any(|condition| wanted.is_subset(&parts(&condition.text)))
+    };
     conditions(head).into_iter().find(|condition| !is_no_limit(&condition.text) && !known(&condition.text))
+}
+
+/// What all has to be true; a text with a choice in it is one part.
+fn parts(text: &str) -> BTreeSet<String> {
+    let bare = text.trim().trim_start_matches("${{").trim_end_matches("}}").split_whitespace().collect::<String>();
+    let list: Vec<&str> = if bare.contains("||") { vec![bare.as_str()] } else { bare.split("&&").collect() };
+    list.into_iter().filter(|part| !is_no_limit(part) && *part != "!failure()").map(str::to_owned).collect()
 }
 
 fn short(text: &str) -> String {
