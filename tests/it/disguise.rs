@@ -63,6 +63,20 @@ fn a_history_that_is_moved_is_not_new() {
 }
 
 #[test]
+fn a_moved_history_hides_no_migration_with_an_old_text() {
+    let repo = service();
+    repo.write("migrations/000002_x.up.sql", DROP);
+    repo.write("migrations/000003_x.up.sql", ADD_AGAIN);
+    repo.commit("there and back");
+    repo.git(&["branch", "-f", "main"]);
+    repo.git(&["mv", "migrations", "schema"]);
+    repo.write("schema/000004_x.up.sql", DROP);
+    repo.commit("change");
+    let report = checked(&repo);
+    assert!(rules(&report).contains(&"schema/drop-column"), "{report:#}");
+}
+
+#[test]
 fn a_history_that_is_replaced_leaves_the_question_open() {
     let repo = service();
     repo.git(&["rm", "-rq", "migrations"]);

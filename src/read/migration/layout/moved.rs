@@ -35,19 +35,21 @@ fn is_same(old: &Unit, new: &Unit) -> bool {
 
 /// Applied migrations as head calls them, in its order; those that it does not have follow as they were.
 fn move_to(old: Unit, new: &Unit, kept: &mut Vec<Unit>, sources: &SourceMap) {
-    let by_text: HashMap<&str, &Migration> = old.migrations.iter().map(|known| (sources.text(known.up.source), known)).collect();
+    // Each applied migration is found once: a new one with the text of an old one is new.
+    let mut by_text: HashMap<&str, Vec<&Migration>> = HashMap::new();
+    for known in old.migrations.iter().rev() {
+        by_text.entry(sources.text(known.up.source)).or_default().push(known);
+    }
     let mut migrations: Vec<Migration> = Vec::new();
-    let mut found: HashSet<&str> = HashSet::new();
     for migration in &new.migrations {
-        let text = sources.text(migration.up.source);
-        let Some(known) = by_text.get(text) else { continue };
-        found.insert(text);
+        let Some(known) = by_text.get_mut(sources.text(migration.up.source)).and_then(Vec::pop) else { continue };
         let mut applied = migration.clone();
         applied.up.source = known.up.source;
         applied.down.clone_from(&known.down);
         migrations.push(applied);
     }
-    migrations.extend(old.migrations.iter().filter(|known| !found.contains(sources.text(known.up.source))).cloned());
+    let left: HashSet<*const Migration> = by_text.into_values().flatten().map(std::ptr::from_ref).collect();
+    migrations.extend(old.migrations.iter().filter(|known| left.contains(&std::ptr::from_ref(*known))).cloned());
     match kept.iter_mut().find(|known| is_same(known, new)) {
         Some(unit) => {
             unit.migrations.extend(migrations);
