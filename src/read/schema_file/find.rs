@@ -7,6 +7,7 @@ use regex::Regex;
 use super::Kind;
 use crate::change::{Entry, EntryKind, Snapshot, Text};
 use crate::error::ChangeError;
+use crate::read::migration::layout::tree::{ancestors, join, name, parent, within};
 use crate::read::migration::{Framework, Unit};
 
 pub(super) struct Found<'a> {
@@ -32,32 +33,21 @@ pub(super) fn find<'a>(tree: &'a Snapshot, unit: &Unit) -> Result<Option<Found<'
 
 /// Directories from the one that holds the unit's up to the root.
 fn above(unit: &Unit) -> impl Iterator<Item = &str> {
-    std::iter::successors(Some(parent(&unit.root)), |dir| (!dir.is_empty()).then(|| parent(dir)))
-}
-
-fn parent(path: &str) -> &str {
-    path.rsplit_once('/').map_or("", |(directory, _)| directory)
-}
-
-fn join(directory: &str, name: &str) -> String {
-    if directory.is_empty() { name.to_owned() } else { format!("{directory}/{name}") }
-}
-
-fn below<'a>(path: &'a str, directory: &str) -> Option<&'a str> {
-    if directory.is_empty() { Some(path) } else { path.strip_prefix(directory)?.strip_prefix('/') }
+    ancestors(parent(&unit.root))
 }
 
 /// `schema.prisma` beside the migrations, or all `.prisma` files of a schema that is divided.
 fn prisma<'a>(tree: &'a Snapshot, unit: &Unit) -> Vec<&'a Entry> {
     let is_schema = |entry: &Entry| entry.kind == EntryKind::File && entry.path.ends_with(".prisma");
-    let near = |entry: &&Entry| is_schema(entry) && below(&entry.path, parent(&unit.root)).is_some();
+    let near = |entry: &&Entry| is_schema(entry) && within(&entry.path, parent(&unit.root));
     tree.entries.iter().filter(near).collect()
 }
 
 /// The newest of the snapshots that `drizzle-kit` keeps with the migrations.
 fn drizzle<'a>(tree: &'a Snapshot, unit: &Unit) -> Option<&'a Entry> {
     let is_snapshot = |entry: &&Entry| {
-        below(&entry.path, &unit.root).is_some_and(|rest| match rest.split_once('/') {
+        let rest = entry.path.strip_prefix(&unit.root).map(|rest| rest.trim_start_matches('/')).filter(|_| within(&entry.path, &unit.root));
+        rest.is_some_and(|rest| match rest.split_once('/') {
             Some(("meta", name)) => name.ends_with("_snapshot.json"),
             Some((_, name)) => name == "snapshot.json",
             None => false,
@@ -80,8 +70,8 @@ fn diesel<'a>(tree: &'a Snapshot, unit: &Unit) -> Result<Option<Found<'a>>, Chan
         break;
     }
     let mut entries = Vec::new();
-    for entry in tree.entries.iter().filter(|entry| entry.path.rsplit('/').next() == Some("schema.rs")) {
-        if below(&entry.path, parent(&unit.root)).is_some() && has_words(tree, entry, &["table!"])? {
+    for entry in tree.entries.iter().filter(|entry| name(&entry.path) == "schema.rs") {
+        if within(&entry.path, parent(&unit.root)) && has_words(tree, entry, &["table!"])? {
             entries.push(entry);
         }
     }
@@ -92,7 +82,7 @@ fn diesel<'a>(tree: &'a Snapshot, unit: &Unit) -> Result<Option<Found<'a>>, Chan
 fn dump<'a>(tree: &'a Snapshot, unit: &Unit) -> Result<Option<&'a Entry>, ChangeError> {
     const NAMES: [&str; 4] = ["structure.sql", "schema.sql", "db/structure.sql", "db/schema.sql"];
     const SAYS: [&str; 3] = ["PostgreSQL database dump", "pg_catalog.set_config", "SET default_table_access_method"];
-    for path in above(unit).flat_map(|directory| NAMES.map(|name| join(directory, name))) {
+    for path in above(unit).flat_map(|directory| NAMES.map(|file| join(directory, file))) {
         if let Some(entry) = tree.entry(&path)
             && has_words(tree, entry, &SAYS)?
         {

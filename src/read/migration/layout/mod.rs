@@ -12,7 +12,7 @@ mod parse;
 pub(super) mod reader;
 mod relevance;
 mod sqitch;
-pub(super) mod tree;
+pub(in crate::read) mod tree;
 mod versioned;
 
 use std::collections::HashMap;
