@@ -16,7 +16,7 @@ pub fn again(inspection: &Inspection, view: &StepView) -> bool {
     let SchemaOp::AlterTable(alter) = view.kind() else { return false };
     let key = view.step.before.resolve(&alter.table);
     let after = view.after_transaction();
-    let Some(old) = view.step.before.table(&key) else { return after.views.contains_key(&key) };
+    let Some(old) = view.step.before.table(&key) else { return after.views.get(&key).is_some_and(|new| is_open(new)) };
     match (after.views.get(&key), after.table(&key)) {
         (Some(new), _) => shows_all(new, old) && can_be_written(inspection, &key, new),
         (None, Some(new)) => has_columns(new, old) && is_filled(inspection, view, &key),

@@ -91,7 +91,8 @@ pub fn roll_out<'a>(
     migrations: impl Iterator<Item = (usize, &'a Migration)>,
     server: ServerVersion,
 ) -> (Vec<Step>, Rc<Catalog>) {
-    let mut walk = Walk { server, catalog: before, session: Session::default(), steps: Vec::new(), undo: Vec::new() };
+    let mut walk =
+        Walk { server, catalog: before, session: Session::default(), steps: Vec::new(), undo: Vec::new(), calls_left: MAX_CALLED };
     for (position, migration) in migrations {
         walk.session.start_script(migration.up.transaction, migration.up.statements.len());
         Rc::make_mut(&mut walk.catalog).start_script();
@@ -147,6 +148,7 @@ struct Walk {
     session: Session,
     steps: Vec<Step>,
     undo: Undo,
+    calls_left: usize,
 }
 
 /// Where a statement stands: in a script, inside a DO block of it, or in a routine that it calls.
@@ -171,6 +173,8 @@ struct Caller {
 
 /// Calls inside calls that are still followed.
 const MAX_CALLS: usize = 4;
+/// Statements of called routines that one rollout follows in all: a few routines that call each other make any number of them.
+const MAX_CALLED: usize = 5_000;
 
 impl Walk {
     fn statement(&mut self, statement: &Statement, at: &At) {
@@ -185,9 +189,16 @@ impl Walk {
     fn called(&mut self, bodies: &[Rc<Vec<Statement>>], op: &Op, at: &At, path: &[usize]) {
         let outer = at.caller.as_ref();
         let depth = outer.map_or(0, |caller| caller.depth) + 1;
-        if depth > MAX_CALLS {
+        let statements: usize = bodies.iter().map(|body| body.len()).sum();
+        if depth > MAX_CALLS || statements > self.calls_left {
+            // Not followed any further is not judged, and that is said.
+            if let Some(step) = self.steps.last_mut() {
+                step.effect.hidden.push("routines that call each other too often to be followed".to_owned());
+            }
+            Rc::make_mut(&mut self.catalog).incomplete = true;
             return;
         }
+        self.calls_left -= statements;
         for body in bodies {
             let caller = Caller {
                 op: outer.map_or_else(|| path.to_vec(), |caller| caller.op.clone()),

@@ -302,3 +302,19 @@ fn a_scheduled_flag_is_judged_by_the_given_moment() {
     let after = says("2030-01-02T12:00:00Z");
     assert!(after.contains("flag/new-default-on") && !after.contains("flag/new-partly-on"), "{after}");
 }
+
+#[test]
+fn routines_that_call_each_other_are_followed_so_far_and_not_in_silence() {
+    let repo = repository();
+    let mut sql = String::from("CREATE FUNCTION f0() RETURNS void LANGUAGE sql AS $$ SELECT 1 $$;\n");
+    for n in 1..5 {
+        let calls = format!("PERFORM f{}(); ", n - 1).repeat(100);
+        sql.push_str(&format!("CREATE FUNCTION f{n}() RETURNS void LANGUAGE plpgsql AS $$ BEGIN {calls} END $$;\n"));
+    }
+    sql.push_str("CREATE FUNCTION again() RETURNS void LANGUAGE plpgsql AS $$ BEGIN PERFORM again(); PERFORM again(); END $$;\n");
+    sql.push_str("SELECT f4();\nSELECT again();\n");
+    commit(repo.path(), "migrations/2_calls.up.sql", sql);
+    let output = holdshort(repo.path(), &["check", "--format", "concise"]);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("too often to be followed"), "{text}{}", stderr(&output));
+}
